@@ -1,0 +1,1 @@
+//! POST /cases: a signed-in client raises a case.

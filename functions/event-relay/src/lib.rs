@@ -1,0 +1,1 @@
+//! Outbox stream: hands each event to those who act on it, and tells open browsers.

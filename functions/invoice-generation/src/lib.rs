@@ -1,0 +1,1 @@
+//! Queue: a closed case becomes one numbered invoice.

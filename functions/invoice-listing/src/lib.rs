@@ -1,0 +1,1 @@
+//! GET /invoices, GET /invoices/{invoiceId} and its PDF.

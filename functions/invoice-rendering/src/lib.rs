@@ -1,0 +1,1 @@
+//! Queue: an issued invoice becomes a PDF in the store.

@@ -1,0 +1,1 @@
+//! WebSocket connect and disconnect.

@@ -1,0 +1,1 @@
+//! POST /live/tickets: a one-time ticket that opens the live connection.

@@ -1,0 +1,1 @@
+//! POST /cases/{caseId}/files and GET /files/{fileId}: links straight to the store.

@@ -1,0 +1,1 @@
+//! Queue: re-reads records that may have changed and brings the portal up to date.

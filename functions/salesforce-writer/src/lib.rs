@@ -1,0 +1,1 @@
+//! Queue: carries the portal's own changes to Salesforce, each once.

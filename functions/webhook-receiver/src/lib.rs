@@ -1,0 +1,1 @@
+//! Function URL: Salesforce says that records may have changed.

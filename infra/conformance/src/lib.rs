@@ -1,0 +1,1 @@
+//! Holds template, routes, events, settings, documents and OpenAPI against each other.

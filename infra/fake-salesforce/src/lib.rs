@@ -1,0 +1,1 @@
+//! A Salesforce org that speaks the real protocols, with faults on demand and an agent console.

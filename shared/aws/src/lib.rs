@@ -1,0 +1,1 @@
+//! The cloud in one place: settings, boot, DynamoDB, S3, queues, secrets, push.

@@ -1,0 +1,1 @@
+//! What every route shares: the caller, idempotent commands, problems, paging, the request log.

@@ -1,0 +1,1 @@
+//! A thin Salesforce client with retry safety, and the parser of outbound messages.
