@@ -1,1 +1,21 @@
-//! The rules of the portal: cases, people, contracts, billing, files, money. Pure: no I/O, no clock, no HTTP, no AWS.
+//! The rules of the portal, and nothing else: no I/O, no async, no HTTP, no AWS.
+//!
+//! Time and randomness come in as values ([`Clock`], [`Random`]), so that every rule can be tested at any
+//! moment and replayed to the same result.
+
+pub mod billing;
+pub mod cases;
+pub mod contracts;
+pub mod events;
+pub mod files;
+pub mod ids;
+pub mod money;
+pub mod people;
+pub mod salesforce_id;
+pub mod text;
+mod time;
+
+pub use ids::{AccountId, CaseId, ContractId, EntryId, EventId, FileId, InvoiceId, UserId};
+pub use money::{Currency, Money};
+pub use salesforce_id::SalesforceId;
+pub use time::{Clock, Random};

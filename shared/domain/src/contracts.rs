@@ -1,0 +1,101 @@
+//! Contracts: what the consultancy and a client company agreed about money.
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, ContractId, Currency, SalesforceId};
+
+/// A time-and-materials contract: hours times rate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contract {
+    /// The portal's id.
+    pub id: ContractId,
+    /// Whose contract it is.
+    pub account: AccountId,
+    /// `Portal_Contract__c` in Salesforce.
+    pub salesforce_id: SalesforceId,
+    /// Its name.
+    pub name: String,
+    /// What invoices are in.
+    pub currency: Currency,
+    /// Price of one hour, in major units of the currency.
+    pub hourly_rate: Decimal,
+    /// Tax on the net amount, in percent: `19` means 19 %.
+    pub tax_percent: Decimal,
+    /// Days from issue until an invoice is due.
+    pub payment_terms_days: u16,
+    /// First day on which it holds.
+    pub valid_from: Date,
+    /// Last day on which it holds; open-ended if absent.
+    pub valid_to: Option<Date>,
+    /// IANA name of the zone whose calendar counts, such as `Europe/Berlin`.
+    pub time_zone: String,
+    /// The client's purchase-order number.
+    pub purchase_order: Option<String>,
+    /// `SystemModstamp` of the record that was read.
+    pub modstamp: Timestamp,
+    /// Counts the writes of this record, from 1.
+    pub version: u64,
+}
+
+impl Contract {
+    /// The calendar day of a moment, where the contract's time zone is.
+    pub fn day_of(&self, moment: Timestamp) -> Date {
+        let zone = TimeZone::get(&self.time_zone).unwrap_or(TimeZone::UTC);
+        moment.to_zoned(zone).date()
+    }
+
+    /// Whether it holds on `day`.
+    pub fn holds_on(&self, day: Date) -> bool {
+        self.valid_from <= day && self.valid_to.is_none_or(|last| day <= last)
+    }
+}
+
+/// The contract under which work delivered at `moment` is billed: the one that holds on that day; of
+/// several, the one that began last.
+pub fn in_force(contracts: &[Contract], moment: Timestamp) -> Option<&Contract> {
+    contracts
+        .iter()
+        .filter(|contract| contract.holds_on(contract.day_of(moment)))
+        .max_by_key(|contract| (contract.valid_from, contract.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn contract(from: &str, to: Option<&str>, zone: &str) -> Contract {
+        Contract {
+            id: ContractId::from_uuid(uuid::Uuid::nil()),
+            account: AccountId::from_uuid(uuid::Uuid::nil()),
+            salesforce_id: "a01000000000001AAA".parse().unwrap(),
+            name: from.to_owned(),
+            currency: "EUR".parse().unwrap(),
+            hourly_rate: Decimal::from(120),
+            tax_percent: Decimal::from(19),
+            payment_terms_days: 14,
+            valid_from: from.parse().unwrap(),
+            valid_to: to.map(|to| to.parse().unwrap()),
+            time_zone: zone.to_owned(),
+            purchase_order: None,
+            modstamp: Timestamp::UNIX_EPOCH,
+            version: 1,
+        }
+    }
+
+    #[test]
+    fn case_b05_the_day_is_the_contracts_day() {
+        let contracts = [
+            contract("2026-01-01", Some("2026-06-30"), "Europe/Berlin"),
+            contract("2026-07-01", None, "Europe/Berlin"),
+        ];
+        // 22:30 UTC on 30 June is half past midnight on 1 July in Berlin.
+        let moment: Timestamp = "2026-06-30T22:30:00Z".parse().unwrap();
+        assert_eq!(in_force(&contracts, moment).unwrap().name, "2026-07-01");
+        let moment: Timestamp = "2026-06-30T21:30:00Z".parse().unwrap();
+        assert_eq!(in_force(&contracts, moment).unwrap().name, "2026-01-01");
+        let moment: Timestamp = "2025-12-31T22:30:00Z".parse().unwrap();
+        assert_eq!(in_force(&contracts, moment), None);
+    }
+}

@@ -1,0 +1,66 @@
+//! Facts that the rest of the system acts on. Written in the same transaction as the change that they tell of.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{AccountId, CaseId, EventId, FileId, InvoiceId, people::Audience};
+
+/// One fact, addressed to the account that it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique; sorts by time.
+    pub id: EventId,
+    /// Whose record it is about.
+    pub account: AccountId,
+    /// Who of the account may know.
+    pub audience: Audience,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What can happen. Ids and versions only: whoever needs content reads it, with their own rights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// A client raised a case in the portal; Salesforce has to know.
+    CaseSubmitted {
+        /// Which.
+        case: CaseId,
+    },
+    /// A case, or something on it, is no longer what a browser shows.
+    CaseChanged {
+        /// Which.
+        case: CaseId,
+        /// The version that now stands.
+        version: u64,
+    },
+    /// A case went from open to closed; it may have to be billed.
+    CaseClosed {
+        /// Which.
+        case: CaseId,
+    },
+    /// A file can be downloaded; Salesforce has to know.
+    FileAdded {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// An invoice has its number; it has to be rendered, and Salesforce has to know.
+    InvoiceIssued {
+        /// The case that it bills.
+        case: CaseId,
+        /// Which.
+        invoice: InvoiceId,
+    },
+    /// The PDF of an invoice can be downloaded.
+    InvoiceRendered {
+        /// The case that it bills.
+        case: CaseId,
+        /// Which.
+        invoice: InvoiceId,
+    },
+}
