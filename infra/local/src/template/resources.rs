@@ -1,0 +1,278 @@
+//! Tables, queues, buckets, pools and secrets.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::{Scope, Template, TemplateError};
+
+/// An `AWS::DynamoDB::Table`. What goes into `CreateTable` is kept as it stands in the template: CloudFormation uses
+/// the API's own shapes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Table {
+    /// Attributes of keys and indexes.
+    pub attribute_definitions: Json,
+    /// Partition and sort key.
+    pub key_schema: Json,
+    /// Secondary indexes, if any.
+    pub global_secondary_indexes: Option<Json>,
+    /// Which attribute holds the expiry time.
+    pub time_to_live_specification: Option<TimeToLive>,
+    /// Present if the table has a stream.
+    pub stream_specification: Option<StreamSpecification>,
+}
+
+/// `TimeToLiveSpecification`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct TimeToLive {
+    /// Holds seconds since 1970.
+    pub attribute_name: String,
+    /// Off keeps every item.
+    pub enabled: bool,
+}
+
+/// `StreamSpecification`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct StreamSpecification {
+    /// `NEW_IMAGE`, `OLD_IMAGE`, `NEW_AND_OLD_IMAGES` or `KEYS_ONLY`.
+    pub stream_view_type: String,
+}
+
+/// An `AWS::SQS::Queue`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Queue {
+    /// Seconds that a received message stays hidden.
+    #[serde(default = "default_visibility_seconds")]
+    pub visibility_timeout: u32,
+    /// Seconds until a message is dropped.
+    #[serde(default = "default_retention_seconds")]
+    pub message_retention_period: u32,
+    /// Seconds before a sent message can be received.
+    #[serde(default)]
+    pub delay_seconds: u32,
+    /// Where messages go that were received too often.
+    pub redrive_policy: Option<RedrivePolicy>,
+}
+
+/// `RedrivePolicy`; CloudFormation spells its keys in camel case.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RedrivePolicy {
+    /// ARN of the queue for dead letters.
+    pub dead_letter_target_arn: String,
+    /// Receives before a message counts as dead.
+    pub max_receive_count: u32,
+}
+
+/// 30 s. <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html>
+fn default_visibility_seconds() -> u32 {
+    30
+}
+
+/// Four days, from the same page.
+fn default_retention_seconds() -> u32 {
+    345_600
+}
+
+/// An `AWS::S3::Bucket`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Bucket {
+    #[serde(default)]
+    notification_configuration: NotificationConfiguration,
+    #[serde(default)]
+    cors_configuration: CorsConfiguration,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct NotificationConfiguration {
+    #[serde(default)]
+    event_bridge_configuration: Option<EventBridgeConfiguration>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct EventBridgeConfiguration {
+    event_bridge_enabled: bool,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct CorsConfiguration {
+    cors_rules: Vec<CorsRule>,
+}
+
+/// Who may call a bucket from a browser.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct CorsRule {
+    /// Exact origins.
+    pub allowed_origins: Vec<String>,
+    /// Methods in upper case.
+    pub allowed_methods: Vec<String>,
+    /// Request headers.
+    #[serde(default)]
+    pub allowed_headers: Vec<String>,
+    /// Response headers that scripts may read.
+    #[serde(default)]
+    pub exposed_headers: Vec<String>,
+    /// Seconds for which a browser may keep the preflight's answer.
+    pub max_age: Option<u32>,
+}
+
+impl Bucket {
+    /// Whether EventBridge hears of new objects.
+    #[must_use]
+    pub fn notifies(&self) -> bool {
+        self.notification_configuration
+            .event_bridge_configuration
+            .as_ref()
+            .is_some_and(|configuration| configuration.event_bridge_enabled)
+    }
+
+    /// Who may call from a browser.
+    #[must_use]
+    pub fn cors(&self) -> &[CorsRule] {
+        &self.cors_configuration.cors_rules
+    }
+}
+
+/// An `AWS::Cognito::UserPool`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Pool {
+    /// `email` makes people sign in by address.
+    #[serde(default)]
+    pub username_attributes: Vec<String>,
+    /// Attributes that Cognito verifies by itself.
+    #[serde(default)]
+    pub auto_verified_attributes: Vec<String>,
+    /// `OFF`, `OPTIONAL` or `ON`.
+    pub mfa_configuration: Option<String>,
+    /// Who may create users.
+    pub admin_create_user_config: Option<Json>,
+    /// The rules for passwords, as the API takes them.
+    pub policies: Option<Json>,
+}
+
+/// An `AWS::Cognito::UserPoolClient`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Client {
+    /// The pool's id.
+    pub user_pool_id: String,
+    /// How people may sign in.
+    #[serde(default)]
+    pub explicit_auth_flows: Vec<String>,
+    /// `ENABLED` answers a wrong name like a wrong password.
+    pub prevent_user_existence_errors: Option<String>,
+    /// Whether refresh tokens can be revoked.
+    pub enable_token_revocation: Option<bool>,
+    /// In the unit below; hours by default.
+    pub access_token_validity: Option<u32>,
+    /// In the unit below; hours by default.
+    pub id_token_validity: Option<u32>,
+    /// In the unit below; days by default.
+    pub refresh_token_validity: Option<u32>,
+    /// The units of the three above.
+    pub token_validity_units: Option<TokenValidityUnits>,
+}
+
+/// `TokenValidityUnits`: `seconds`, `minutes`, `hours` or `days`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct TokenValidityUnits {
+    /// Of the access token.
+    pub access_token: Option<String>,
+    /// Of the ID token.
+    pub id_token: Option<String>,
+    /// Of the refresh token.
+    pub refresh_token: Option<String>,
+}
+
+/// An `AWS::SecretsManager::Secret`, created empty.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct Secret {
+    /// For people.
+    pub description: Option<String>,
+}
+
+impl Template {
+    /// A table, without what only bills or protects it.
+    ///
+    /// # Errors
+    /// A property is not known or does not fit.
+    pub fn table(&self, logical_id: &str, scope: &Scope) -> Result<Table, TemplateError> {
+        const WITHOUT_EFFECT: &[&str] = &[
+            "BillingMode",
+            "ContributorInsightsSpecification",
+            "DeletionProtectionEnabled",
+            "PointInTimeRecoverySpecification",
+            "SSESpecification",
+            "Tags",
+        ];
+        self.properties(logical_id, scope, WITHOUT_EFFECT)
+    }
+
+    /// A queue, without its encryption.
+    ///
+    /// # Errors
+    /// A property is not known or does not fit.
+    pub fn queue(&self, logical_id: &str, scope: &Scope) -> Result<Queue, TemplateError> {
+        const WITHOUT_EFFECT: &[&str] = &["KmsMasterKeyId", "SqsManagedSseEnabled", "Tags"];
+        self.properties(logical_id, scope, WITHOUT_EFFECT)
+    }
+
+    /// A bucket, without protection, versions and lifecycle: the local store keeps one version for good.
+    ///
+    /// # Errors
+    /// A property is not known or does not fit.
+    pub fn bucket(&self, logical_id: &str, scope: &Scope) -> Result<Bucket, TemplateError> {
+        const WITHOUT_EFFECT: &[&str] = &[
+            "BucketEncryption",
+            "LifecycleConfiguration",
+            "OwnershipControls",
+            "PublicAccessBlockConfiguration",
+            "Tags",
+            "VersioningConfiguration",
+        ];
+        self.properties(logical_id, scope, WITHOUT_EFFECT)
+    }
+
+    /// A user pool, without what concerns mail and recovery by mail.
+    ///
+    /// # Errors
+    /// A property is not known or does not fit.
+    pub fn pool(&self, logical_id: &str, scope: &Scope) -> Result<Pool, TemplateError> {
+        const WITHOUT_EFFECT: &[&str] = &[
+            "AccountRecoverySetting",
+            "DeletionProtection",
+            "EnabledMfas",
+            "UserPoolTags",
+            "UserPoolTier",
+            "UsernameConfiguration",
+        ];
+        self.properties(logical_id, scope, WITHOUT_EFFECT)
+    }
+
+    /// A client of a user pool.
+    ///
+    /// # Errors
+    /// A property is not known or does not fit.
+    pub fn pool_client(&self, logical_id: &str, scope: &Scope) -> Result<Client, TemplateError> {
+        self.properties(logical_id, scope, &[])
+    }
+
+    /// A secret.
+    ///
+    /// # Errors
+    /// A property is not known or does not fit.
+    pub fn secret(&self, logical_id: &str, scope: &Scope) -> Result<Secret, TemplateError> {
+        self.properties(logical_id, scope, &["KmsKeyId", "Tags"])
+    }
+}
