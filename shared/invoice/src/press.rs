@@ -1,0 +1,238 @@
+//! From a document to the bytes of its PDF.
+
+use crate::limits::{self, LimitError};
+use crate::sheet::Sheet;
+use crate::{Document, fonts::FONTS};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use std::sync::LazyLock;
+use typst::diag::{FileError, FileResult, SourceDiagnostic};
+use typst::foundations::{Bytes, Datetime, Duration, Smart};
+use typst::syntax::{FileId, Source};
+use typst::text::{Font, FontBook};
+use typst::utils::LazyHash;
+use typst::{Library, LibraryExt, World};
+use typst_layout::PagedDocument;
+use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
+
+/// Why there is no PDF.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// The document is larger than this crate lays out, or lacks what every document has.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
+    /// The document could not be handed to the template.
+    #[error("the document is not expressible as JSON")]
+    Data(#[from] serde_json::Error),
+    /// The date of issue has no place in a PDF: years 0 to 9999 have.
+    #[error("the date of issue {0} is out of range")]
+    IssueDate(Timestamp),
+    /// The template does not compile with this document. A defect of this crate.
+    #[error("layout: {0}")]
+    Layout(String),
+    /// The pages do not meet PDF/A-3a or PDF/UA-1. A defect of this crate.
+    #[error("export: {0}")]
+    Export(String),
+}
+
+/// Lays out `document` and gives the bytes of its PDF: tagged, PDF/A-3a and PDF/UA-1, fonts embedded.
+///
+/// A pure function of its argument: no clock, file, network or environment variable is read, and the same document
+/// gives the same bytes. It computes without pause (milliseconds for a dozen lines, seconds for thousands): in an
+/// async program call it on a blocking thread.
+///
+/// # Errors
+///
+/// [`RenderError::Limit`] when the document is too large, [`RenderError::IssueDate`] when its date is out of range. The
+/// others are defects of this crate; no text can cause them.
+pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
+    let pages = typeset(document)?;
+    let bytes = export(&pages, document);
+    forget_layouts();
+    bytes
+}
+
+/// The laid-out pages.
+pub(crate) fn typeset(document: &Document) -> Result<PagedDocument, RenderError> {
+    limits::check(document)?;
+    let sheet = serde_json::to_vec(&Sheet::from(document))?;
+    let desk = Desk::new(&PRESS.template, sheet);
+    typst::compile::<PagedDocument>(&desk).output.map_err(|errors| RenderError::Layout(reasons(&errors)))
+}
+
+fn export(pages: &PagedDocument, document: &Document) -> Result<Vec<u8>, RenderError> {
+    let issued_at = pdf_date(document.issued_at).ok_or(RenderError::IssueDate(document.issued_at))?;
+    let standards = PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1])
+        .map_err(|error| RenderError::Export(error.message().to_string()))?;
+    let options = PdfOptions {
+        // Number and seller name a document for ever: numbers are unique in a seller's series.
+        ident: Smart::Custom(format!("{}\n{}", document.seller.name, document.number)),
+        creator: Smart::Custom(Some("Portico".to_owned())),
+        timestamp: Some(typst_pdf::Timestamp::new_utc(issued_at)),
+        standards,
+        ..PdfOptions::default()
+    };
+    typst_pdf::pdf(pages, &options).map_err(|errors| RenderError::Export(reasons(&errors)))
+}
+
+/// Typst remembers every intermediate result of every document in the process; without this, memory grows.
+fn forget_layouts() {
+    typst::comemo::evict(0);
+}
+
+fn pdf_date(timestamp: Timestamp) -> Option<Datetime> {
+    let date = timestamp.to_zoned(TimeZone::UTC);
+    let year = (0..=9999).contains(&date.year()).then_some(date.year())?;
+    Datetime::from_ymd_hms(
+        i32::from(year),
+        u8::try_from(date.month()).ok()?,
+        u8::try_from(date.day()).ok()?,
+        u8::try_from(date.hour()).ok()?,
+        u8::try_from(date.minute()).ok()?,
+        u8::try_from(date.second()).ok()?,
+    )
+}
+
+fn reasons(errors: &[SourceDiagnostic]) -> String {
+    let messages: Vec<_> = errors.iter().map(|error| error.message.as_str()).collect();
+    messages.join("; ")
+}
+
+/// What all documents share, made once a process. File names are interned for the life of the process and there are
+/// 65,535 of them: hence two names for all documents, never one each.
+static PRESS: LazyLock<Press> = LazyLock::new(|| Press {
+    library: LazyHash::new(Library::default()),
+    book: LazyHash::new(FontBook::from_fonts(FONTS.iter())),
+    template: Source::detached(include_str!("../templates/invoice.typ")),
+});
+
+struct Press {
+    library: LazyHash<Library>,
+    book: LazyHash<FontBook>,
+    template: Source,
+}
+
+/// All that a template can reach: itself, its data, the embedded fonts. No file, no package, no clock.
+struct Desk<'a> {
+    template: &'a Source,
+    data_id: FileId,
+    data: Bytes,
+}
+
+impl<'a> Desk<'a> {
+    fn new(template: &'a Source, data: Vec<u8>) -> Self {
+        // `main.json` beside the template's `main.typ`.
+        let data_id = template.id().map(|path| path.with_extension("json")).intern();
+        Self { template, data_id, data: Bytes::new(data) }
+    }
+}
+
+impl World for Desk<'_> {
+    fn library(&self) -> &LazyHash<Library> {
+        &PRESS.library
+    }
+
+    fn book(&self) -> &LazyHash<FontBook> {
+        &PRESS.book
+    }
+
+    fn main(&self) -> FileId {
+        self.template.id()
+    }
+
+    fn source(&self, id: FileId) -> FileResult<Source> {
+        if id == self.template.id() { Ok(self.template.clone()) } else { Err(FileError::AccessDenied) }
+    }
+
+    fn file(&self, id: FileId) -> FileResult<Bytes> {
+        if id == self.data_id { Ok(self.data.clone()) } else { Err(FileError::AccessDenied) }
+    }
+
+    fn font(&self, index: usize) -> Option<Font> {
+        FONTS.get(index).cloned()
+    }
+
+    fn today(&self, _offset: Option<Duration>) -> Option<Datetime> {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kind, Language, Party};
+
+    fn compile(template: &str) -> Result<PagedDocument, String> {
+        let template = Source::detached(template);
+        let desk = Desk::new(&template, br#"{"text": "data"}"#.to_vec());
+        typst::compile(&desk).output.map_err(|errors| reasons(&errors))
+    }
+
+    #[test]
+    fn a_template_reads_its_data() {
+        compile("#assert(json(\"main.json\").text == \"data\")").unwrap();
+    }
+
+    #[test]
+    fn a_template_reads_nothing_else() {
+        for path in ["/etc/passwd", "../../etc/passwd", "etc/passwd", "Cargo.toml", "main.typ", ".env"] {
+            for call in ["#read(", "#image(", "#plugin("] {
+                let error = compile(&format!("{call}\"{path}\")")).unwrap_err();
+                assert!(
+                    ["access denied", "would escape the project root"]
+                        .iter()
+                        .any(|reason| error.contains(reason)),
+                    "{call}\"{path}\"): {error}"
+                );
+            }
+        }
+        for import in
+            ["#import \"@preview/cetz:0.4.2\": canvas", "#include \"other.typ\"", "#import \"/x.typ\": y"]
+        {
+            let error = compile(import).unwrap_err();
+            assert!(error.contains("access denied"), "{import}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_template_has_no_clock() {
+        assert!(compile("#datetime.today()").is_err());
+    }
+
+    #[test]
+    fn the_template_compiles_without_warnings() {
+        let party = |name: &str| Party {
+            name: name.to_owned(),
+            address: vec!["Street 1".to_owned()],
+            tax_number: None,
+            contact: vec![],
+        };
+        let document = Document {
+            kind: Kind::Invoice,
+            number: "1".to_owned(),
+            issued_on: "today".to_owned(),
+            due_on: None,
+            service_period: None,
+            seller: party("Seller"),
+            buyer: party("Buyer"),
+            case_reference: None,
+            purchase_order: None,
+            currency: "EUR".to_owned(),
+            lines: vec![],
+            net: "0.00".to_owned(),
+            taxes: vec![],
+            gross: "0.00".to_owned(),
+            prepaid: None,
+            amount_due: "0.00".to_owned(),
+            payment: vec![],
+            notes: vec!["Latin, שלום, مرحبا, สวัสดี, Բարեւ, გამარჯობა".to_owned()],
+            imprint: vec![],
+            issued_at: Timestamp::UNIX_EPOCH,
+            language: Language::English,
+        };
+        let sheet = serde_json::to_vec(&Sheet::from(&document)).unwrap();
+        let compiled = typst::compile::<PagedDocument>(&Desk::new(&PRESS.template, sheet));
+        assert!(compiled.warnings.is_empty(), "{}", reasons(&compiled.warnings));
+        assert_eq!(compiled.output.unwrap().pages().len(), 1);
+    }
+}

@@ -1,0 +1,158 @@
+//! What the embedded fonts can show.
+//!
+//! PDF/A forbids text without a glyph, so text that no font has would make the export fail. The unit is the grapheme
+//! cluster (what a reader takes for one character): a base letter and its accents must come from one font, else the
+//! shaper drops one of them.
+
+use crate::fonts::FONTS;
+use std::collections::BTreeSet;
+use typst::text::is_default_ignorable;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Stands on the page for each character that no embedded font has: WHITE SQUARE, what readers know as a missing
+/// character. (U+FFFD, the usual one, is not in the fonts.)
+pub const REPLACEMENT: char = '\u{25A1}';
+
+/// A run without a place to break is broken after this many characters, so that it cannot run off the page. The
+/// narrowest column holds about thirty.
+const MAX_UNBROKEN: usize = 24;
+
+/// Allows a line break and is not shown; absent from the PDF's text.
+const ZERO_WIDTH_SPACE: char = '\u{200B}';
+
+/// The characters of `text` that [`render`](crate::render) would replace by [`REPLACEMENT`], each once, in code point
+/// order. Check it when text is saved, so that the author hears of it and not the client.
+pub fn uncovered(text: &str) -> Vec<char> {
+    let mut missing = BTreeSet::new();
+    for cluster in text.graphemes(true) {
+        if !is_shown(cluster) {
+            missing.extend(cluster.chars().filter(|c| !is_layout(*c)));
+        }
+    }
+    missing.into_iter().collect()
+}
+
+/// `text` as it can be set:
+///
+/// - line breaks of all systems become `\n`, other control characters a space;
+/// - invisible characters go: directional overrides would let a figure read other than it is written;
+/// - what no font has becomes [`REPLACEMENT`];
+/// - long runs get places to break.
+pub(crate) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut unbroken = 0_usize;
+    for cluster in text.graphemes(true) {
+        match cluster {
+            "\n" | "\r\n" | "\r" | "\u{85}" | "\u{2028}" | "\u{2029}" | "\u{0B}" | "\u{0C}" => {
+                out.push('\n');
+                unbroken = 0;
+                continue;
+            }
+            _ => {}
+        }
+        if cluster.chars().all(is_discarded) {
+            continue;
+        }
+        let breaks = cluster.chars().all(|c| c.is_whitespace() || c.is_control());
+        unbroken = if breaks { 0 } else { unbroken.saturating_add(1) };
+        if unbroken > MAX_UNBROKEN {
+            out.push(ZERO_WIDTH_SPACE);
+            unbroken = 1;
+        }
+        if is_shown(cluster) {
+            out.extend(
+                cluster.chars().filter(|c| !is_discarded(*c)).map(|c| if c.is_control() { ' ' } else { c }),
+            );
+        } else {
+            out.push(REPLACEMENT);
+        }
+    }
+    out
+}
+
+/// Steers layout and has no glyph of its own.
+fn is_layout(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || is_default_ignorable(c)
+}
+
+/// Invisible and without a use here. The two joiners stay: Persian spelling needs them.
+fn is_discarded(c: char) -> bool {
+    is_default_ignorable(c) && !matches!(c, '\u{200C}' | '\u{200D}')
+}
+
+/// Whether the shaper finds a glyph for each character: the first font that has any of them must have all.
+fn is_shown(cluster: &str) -> bool {
+    let mut visible = cluster.chars().filter(|c| !is_layout(*c)).peekable();
+    if visible.peek().is_none() {
+        return true;
+    }
+    let has = |c: char| move |font: &&typst::text::Font| font.info().coverage.contains(u32::from(c));
+    let home = FONTS.iter().find(|font| visible.clone().any(|c| has(c)(font)));
+    home.is_some_and(|font| visible.all(|c| has(c)(&font) && !is_private(c)))
+}
+
+/// Forbidden in PDF/A level A: nobody else knows what they mean.
+fn is_private(c: char) -> bool {
+    matches!(u32::from(c), 0xE000..=0xF8FF | 0xF_0000..=0xF_FFFD | 0x10_0000..=0x10_FFFD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_replacement_is_covered() {
+        assert!(uncovered(&REPLACEMENT.to_string()).is_empty());
+    }
+
+    #[test]
+    fn covered_scripts() {
+        for text in [
+            "Größe, façade, Łódź, Đắk Lắk, İstanbul, Ærøskøbing",
+            "Αθήνα, Київ, Београд",
+            "€ £ ¥ ₹ ₿ ₴ – — … “ ” „ ‚ ‘ ’ « » × ÷ − ≤ ≥ → № § ¶ © ® ™ ½",
+            "שָׁלוֹם, مرحبا بالعالم, می‌خواهم, اردو",
+            "สวัสดีชาวโลก, Բարեւ, გამარჯობა",
+            "e\u{301}a\u{308}",
+            "line\nbreak\ttab\r\n",
+        ] {
+            assert!(uncovered(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn missing_characters_are_named_once_in_order() {
+        assert_eq!(uncovered("請求書 x 請"), ['書', '求', '請']);
+        assert_eq!(uncovered("\u{E000}"), ['\u{E000}']);
+        assert_eq!(uncovered("ok 👩‍💻 \u{1F1E9}\u{1F1EA}"), ['🇩', '🇪', '👩', '💻']);
+    }
+
+    #[test]
+    fn one_replacement_for_each_character_that_a_reader_sees() {
+        assert_eq!(printable("a 👩‍💻 b 🇩🇪"), "a □ b □");
+        assert_eq!(printable("請求書"), "□□□");
+        // A Hebrew letter with a Latin accent: no single font has both.
+        assert_eq!(printable("\u{5D0}\u{301}"), "□");
+    }
+
+    #[test]
+    fn control_characters_become_space_or_line_break() {
+        assert_eq!(printable("a\tb\0c\u{7F}d"), "a b c d");
+        assert_eq!(printable("a\r\nb\rc\u{2028}d\u{85}e"), "a\nb\nc\nd\ne");
+    }
+
+    #[test]
+    fn directional_overrides_are_dropped() {
+        assert_eq!(printable("\u{202E}00.1\u{202C} \u{2066}x\u{2069}\u{FEFF}"), "00.1 x");
+    }
+
+    #[test]
+    fn long_runs_can_break() {
+        let url = "https://example.com/".repeat(20);
+        let text = printable(&url);
+        assert_eq!(text.replace(ZERO_WIDTH_SPACE, ""), url);
+        assert!(text.split(ZERO_WIDTH_SPACE).all(|part| part.chars().count() <= MAX_UNBROKEN));
+        let words = "twelve words of usual length in a line that needs no help";
+        assert_eq!(printable(words), words);
+    }
+}

@@ -1,0 +1,56 @@
+//! Pages, repeated heads, what stays together.
+
+use crate::extraction::pages;
+use crate::samples::{invoice, texts};
+use portico_invoice::render;
+
+const HEAD: &str = "#DescriptionQuantityUnitpriceAmountEUR";
+
+#[test]
+fn a_short_invoice_is_one_page() {
+    for count in [0, 1, 3, 6] {
+        let pages = pages(&render(&invoice(count)).unwrap());
+        assert_eq!(pages.len(), 1, "{count} lines");
+        assert!(pages[0].contains("Page1of1"));
+    }
+}
+
+#[test]
+fn a_long_table_repeats_its_head_on_each_page() {
+    let pages = pages(&render(&invoice(400)).unwrap());
+    assert!(pages.len() > 10, "{} pages", pages.len());
+    let last_with_lines = pages.iter().rposition(|page| page.contains(HEAD)).unwrap();
+    for (index, page) in pages.iter().enumerate() {
+        assert_eq!(page.matches(HEAD).count(), usize::from(index <= last_with_lines), "page {index}");
+        assert!(page.contains(&format!("Page{}of{}", index + 1, pages.len())), "page {index}");
+    }
+    assert!(pages[last_with_lines].contains("400On-site") || pages[last_with_lines].contains("400"));
+}
+
+#[test]
+fn totals_and_payment_share_a_page_wherever_the_table_ends() {
+    for count in 5..30 {
+        let pages = pages(&render(&invoice(count)).unwrap());
+        let page = pages.iter().find(|page| page.contains("Net5,067.50")).expect("the totals");
+        for part in ["VAT19%on5,067.50962.83", "Total6,030.33", "AmountdueEUR6,030.33", "COBADEFFXXX"] {
+            assert!(page.contains(part), "{count} lines: {part} is on another page");
+        }
+    }
+}
+
+#[test]
+fn long_addresses_and_descriptions_lose_nothing() {
+    let mut document = invoice(3);
+    document.buyer.name =
+        "Königlich-Bayerische Gesellschaft für Verkehrs- und Infrastrukturplanung ".repeat(2);
+    document.buyer.address =
+        (1..=12).map(|line| format!("Address line {line} with a long second half")).collect();
+    document.lines[1].description = "A long description of the work that was done. ".repeat(200);
+    document.lines[1].details = texts(&["The last detail"]);
+    let text = pages(&render(&document).unwrap()).concat();
+    for line in 1..=12 {
+        assert!(text.contains(&format!("Addressline{line}withalongsecondhalf")), "{line}");
+    }
+    assert_eq!(text.matches("Alongdescriptionoftheworkthatwasdone.").count(), 200);
+    assert!(text.contains("Thelastdetail"));
+}
