@@ -1,1 +1,98 @@
-//! Every key, item and condition of the portal's tables, on a three-method engine.
+//! Every key, item and condition of the portal's tables.
+//!
+//! | Table | Partition / sort key | Read by |
+//! |---|---|---|
+//! | accounts | account | name and address of one client company |
+//! | members | user; index `by-account` | who a signed-in person is; who belongs to an account |
+//! | contracts | account / contract | what is agreed with an account |
+//! | cases | account / case; index `by-activity` | one case; an account's cases, newest activity first |
+//! | case_activity | account#case / time#entry | a case's timeline, newest first |
+//! | time_entries | account#case / entry | what was worked on a case |
+//! | files | account / file; index `by-case` | one file; a case's files |
+//! | invoices | account / invoice | one invoice; an account's invoices |
+//! | counters | series | the last number given in a series |
+//! | idempotency | hash of tenant, user, operation and key | what a repeated command already did |
+//! | outbox | event (with a stream) | the relay, as each event is committed |
+//! | connections | connection; index `by-account` | who is listening to an account |
+//! | live_tickets | hash of the ticket | whoever opens a live connection |
+//! | salesforce_links | Salesforce id | where the portal keeps a Salesforce record |
+//!
+//! Three rules hold everywhere:
+//! 1. An account's records are reached through a [`Tenant`], and a `Tenant` comes only out of a stored record.
+//! 2. A command's effect, its idempotency record and its outbox event are one transaction ([`Ticket`]).
+//! 3. Every replaced record names the version that it replaces; a lost race is an error, never a lost update.
+
+mod cases;
+mod cursor;
+pub mod engine;
+mod files;
+mod invoices;
+mod keys;
+mod links;
+mod live;
+pub mod outbox;
+mod people;
+mod tenant;
+mod tickets;
+
+use std::sync::Arc;
+
+use engine::{Engine, EngineError, Refused, TransactError};
+
+pub use cases::CaseRef;
+pub use cursor::{Cursor, CursorError, Page, PageSize};
+pub use files::Arrival;
+pub use invoices::{Issue, IssueError};
+pub use links::{Link, Linked};
+pub use live::{Connection, Listener, LiveTicket};
+pub use people::{ClientPerson, Person, StaffPerson};
+pub use tenant::Tenant;
+pub use tickets::{Answer, Commit, Delivery, Repeat, Ticket};
+
+/// The portal's records, on any engine.
+#[derive(Clone)]
+pub struct Store {
+    engine: Arc<dyn Engine>,
+}
+
+/// Why the store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else wrote the record first: read it again and decide again.
+    #[error("the record was changed by somebody else")]
+    Conflict,
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A stored item does not read as what it should be.
+    #[error("an item of {table:?} cannot be read: {source}")]
+    Item {
+        /// Where it lies.
+        table: engine::Table,
+        /// What is wrong with it.
+        source: serde_dynamo::Error,
+    },
+}
+
+impl Store {
+    /// The portal's records on this engine.
+    pub fn new(engine: Arc<dyn Engine>) -> Self {
+        Self { engine }
+    }
+
+    async fn transact(&self, writes: Vec<engine::Write>) -> Result<(), StoreError> {
+        self.attempt(writes).await?.map_err(|_| StoreError::Conflict)
+    }
+
+    /// Writes all or nothing. The inner error says which conditions did not hold, write by write.
+    async fn attempt(
+        &self,
+        writes: Vec<engine::Write>,
+    ) -> Result<Result<(), Vec<Option<Refused>>>, StoreError> {
+        match self.engine.transact(&writes).await {
+            Ok(()) => Ok(Ok(())),
+            Err(TransactError::Conditions(refused)) => Ok(Err(refused)),
+            Err(TransactError::Engine(error)) => Err(error.into()),
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! Cases and their timelines.
+
+use portico_domain::{
+    CaseId, SalesforceId,
+    billing::TimeEntry,
+    cases::{Case, TimelineEntry},
+    contracts::Contract,
+    events::Event,
+};
+use serde_dynamo::Item;
+
+use crate::{
+    Commit, Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant, Ticket,
+    engine::{Condition, Index, Query, Table, Write},
+    keys,
+    links::{Link, Linked},
+    outbox,
+};
+
+const BY_ACTIVITY: Index = Index { name: "by-activity", partition: "account" };
+/// Most time entries of one case that are read: more than one invoice holds.
+const TIME_ENTRIES_MAX: u16 = 2_500;
+/// Most contracts of one account that are read.
+const CONTRACTS_MAX: u16 = 200;
+
+/// A case, by the two ids that reach it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CaseRef {
+    /// Its account.
+    pub tenant: Tenant,
+    /// Which of the account's.
+    pub case: CaseId,
+}
+
+pub(crate) fn put_case(case: &Case, condition: Condition) -> Result<Write, StoreError> {
+    // Sorts by time; the id makes it unique.
+    let activity = format!("{:.3}#{}", case.last_activity_at, case.id);
+    let keys = [("account", case.account.to_string()), ("case", case.id.to_string()), ("activity", activity)];
+    Ok(Write::Put { table: Table::Cases, item: keys::item(Table::Cases, case, &keys)?, condition })
+}
+
+/// The condition under which `after` may replace what was read before it: the version just before still
+/// stands, or, for a first version, nothing does.
+pub(crate) fn replacing(version: u64) -> Condition {
+    match version.checked_sub(1) {
+        None | Some(0) => Condition::Absent,
+        Some(before) => Condition::VersionIs(before),
+    }
+}
+
+pub(crate) fn put_timeline(case: &Case, entry: &TimelineEntry) -> Result<Write, StoreError> {
+    let partition = keys::case_partition(&Tenant::new(case.account), case.id);
+    let sort = format!("{:.3}#{}", entry.at, entry.id);
+    let item = keys::item(Table::CaseActivity, entry, &[("case_key", partition), ("entry", sort)])?;
+    Ok(Write::Put { table: Table::CaseActivity, item, condition: Condition::Absent })
+}
+
+impl Store {
+    /// A client's case: the case, its first line in the timeline, the ticket and the event, or none of them.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails; then nothing was written, or the same ticket finds what was.
+    pub async fn open_case(
+        &self,
+        ticket: &Ticket,
+        case: &Case,
+        entry: &TimelineEntry,
+        event: &Event,
+    ) -> Result<Commit, StoreError> {
+        let effect =
+            vec![put_case(case, Condition::Absent)?, put_timeline(case, entry)?, outbox::announce(event)?];
+        self.command(ticket, &case.id.to_string(), effect).await
+    }
+
+    /// Replaces a case by its next version, with what happened and the events that tell of it. If Salesforce
+    /// has the case, the link from there is written too.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote the case first.
+    pub async fn save_case(
+        &self,
+        case: &Case,
+        entries: &[TimelineEntry],
+        events: &[Event],
+    ) -> Result<(), StoreError> {
+        let mut writes = vec![put_case(case, replacing(case.version))?];
+        if let Some(salesforce_id) = case.salesforce_id {
+            let link = Link { salesforce_id, account: case.account, record: Linked::Case { case: case.id } };
+            writes.push(link.write(Condition::Always)?);
+        }
+        for entry in entries {
+            writes.push(put_timeline(case, entry)?);
+        }
+        for event in events {
+            writes.push(outbox::announce(event)?);
+        }
+        self.transact(writes).await
+    }
+
+    /// One case of the tenant.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn case(&self, tenant: &Tenant, case: CaseId) -> Result<Option<Case>, StoreError> {
+        let key = keys::key(Table::Cases, tenant.account(), Some(case.to_string()));
+        self.engine.get(&key).await?.map(|item| keys::record(Table::Cases, item)).transpose()
+    }
+
+    /// The case that the portal keeps for a Salesforce case.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn case_of(&self, salesforce_id: SalesforceId) -> Result<Option<Case>, StoreError> {
+        match self.link(salesforce_id).await? {
+            Some(link @ Link { record: Linked::Case { case }, .. }) => {
+                self.case(&Tenant::of_link(&link), case).await
+            }
+            Some(Link { record: Linked::Account, .. }) | None => Ok(None),
+        }
+    }
+
+    /// The tenant's cases, those with the newest activity first.
+    ///
+    /// # Errors
+    /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
+    pub async fn cases(
+        &self,
+        tenant: &Tenant,
+        size: PageSize,
+        cursor: Option<Cursor>,
+    ) -> Result<Result<Page<Case>, CursorError>, StoreError> {
+        const NAMES: [&str; 2] = ["activity", "case"];
+        self.page(Table::Cases, Some(BY_ACTIVITY), tenant.account().to_string(), &NAMES, size, cursor).await
+    }
+
+    /// What happened on a case, newest first.
+    ///
+    /// # Errors
+    /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
+    pub async fn timeline(
+        &self,
+        tenant: &Tenant,
+        case: CaseId,
+        size: PageSize,
+        cursor: Option<Cursor>,
+    ) -> Result<Result<Page<TimelineEntry>, CursorError>, StoreError> {
+        let partition = keys::case_partition(tenant, case);
+        self.page(Table::CaseActivity, None, partition, &["entry"], size, cursor).await
+    }
+
+    /// Whether a line is on the timeline already, for lines whose id comes from Salesforce.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn has_entry(&self, case: &Case, entry: &TimelineEntry) -> Result<bool, StoreError> {
+        let partition = keys::case_partition(&Tenant::new(case.account), case.id);
+        let sort = format!("{:.3}#{}", entry.at, entry.id);
+        Ok(self.engine.get(&keys::key(Table::CaseActivity, partition, Some(sort))).await?.is_some())
+    }
+
+    /// What was worked on a case, deleted entries included.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn time_entries(&self, tenant: &Tenant, case: CaseId) -> Result<Vec<TimeEntry>, StoreError> {
+        self.all(Table::TimeEntries, keys::case_partition(tenant, case), TIME_ENTRIES_MAX).await
+    }
+
+    /// Keeps a time entry's next version and tells of it, together with the case that it was worked on.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote the entry or the case first.
+    pub async fn save_time_entry(
+        &self,
+        case: &Case,
+        entry: &TimeEntry,
+        event: &Event,
+    ) -> Result<(), StoreError> {
+        let partition = keys::case_partition(&Tenant::new(case.account), case.id);
+        let keys = [("case_key", partition), ("entry", entry.id.to_string())];
+        let item = keys::item(Table::TimeEntries, entry, &keys)?;
+        self.transact(vec![
+            Write::Put { table: Table::TimeEntries, item, condition: replacing(entry.version) },
+            put_case(case, replacing(case.version))?,
+            outbox::announce(event)?,
+        ])
+        .await
+    }
+
+    /// What is agreed with the tenant.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn contracts(&self, tenant: &Tenant) -> Result<Vec<Contract>, StoreError> {
+        self.all(Table::Contracts, tenant.account().to_string(), CONTRACTS_MAX).await
+    }
+
+    /// Keeps a contract's next version.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote it first.
+    pub async fn save_contract(&self, contract: &Contract) -> Result<(), StoreError> {
+        let keys = [("account", contract.account.to_string()), ("contract", contract.id.to_string())];
+        let item = keys::item(Table::Contracts, contract, &keys)?;
+        let condition = replacing(contract.version);
+        self.transact(vec![Write::Put { table: Table::Contracts, item, condition }]).await
+    }
+
+    /// One page of a partition; `names` are the key attributes that a cursor holds.
+    pub(crate) async fn page<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        index: Option<Index>,
+        partition: String,
+        names: &[&str],
+        size: PageSize,
+        cursor: Option<Cursor>,
+    ) -> Result<Result<Page<T>, CursorError>, StoreError> {
+        let partition_name = index.map_or(table.key_names().0, |index| index.partition);
+        let after = match cursor.map(|cursor| cursor.into_key(names, &[(partition_name, partition.clone())]))
+        {
+            None => None,
+            Some(Ok(key)) => Some(key),
+            Some(Err(error)) => return Ok(Err(error)),
+        };
+        let query = Query { table, index, partition, descending: true, limit: size.get(), after };
+        let found = self.engine.query(&query).await?;
+        let items =
+            found.items.into_iter().map(|item: Item| keys::record(table, item)).collect::<Result<_, _>>()?;
+        Ok(Ok(Page { items, next: found.next.and_then(|key| Cursor::of_key(&key, names)) }))
+    }
+
+    /// Up to `limit` records of a partition, in key order, however many pages the engine makes of them.
+    pub(crate) async fn all<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        partition: String,
+        limit: u16,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut items = Vec::new();
+        let mut after = None;
+        loop {
+            let left = limit.saturating_sub(u16::try_from(items.len()).unwrap_or(u16::MAX));
+            let query = Query {
+                table,
+                index: None,
+                partition: partition.clone(),
+                descending: false,
+                limit: left,
+                after,
+            };
+            let found = self.engine.query(&query).await?;
+            items.extend(found.items);
+            after = found.next;
+            if after.is_none() || items.len() >= usize::from(limit) {
+                return items.into_iter().map(|item| keys::record(table, item)).collect();
+            }
+        }
+    }
+}

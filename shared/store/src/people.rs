@@ -1,0 +1,156 @@
+//! Who somebody is, and which accounts that opens.
+
+use portico_domain::{
+    AccountId, UserId,
+    people::{Account, Membership, MembershipState, Position, StaffRole, Viewer},
+};
+
+use crate::{
+    Store, StoreError, Tenant,
+    engine::{Condition, Index, Query, Table, Write},
+    keys,
+    links::{Link, Linked},
+};
+
+/// Most people of one account that are listed.
+const MEMBERS_MAX: u16 = 500;
+
+/// A signed-in person who may act, as their stored membership says at this moment.
+#[derive(Debug, Clone)]
+pub enum Person {
+    /// Of a client company.
+    Client(ClientPerson),
+    /// Of the consultancy.
+    Staff(StaffPerson),
+}
+
+/// A person of a client company.
+#[derive(Debug, Clone)]
+pub struct ClientPerson {
+    tenant: Tenant,
+    viewer: Viewer,
+}
+
+impl ClientPerson {
+    /// Their account.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// What they may see there.
+    pub fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+}
+
+/// A person of the consultancy.
+#[derive(Debug, Clone)]
+pub struct StaffPerson {
+    user: UserId,
+    role: StaffRole,
+}
+
+impl StaffPerson {
+    /// What they may see in an account that they entered.
+    pub fn viewer(&self) -> Viewer {
+        Viewer::Staff { user: self.user.clone(), role: self.role }
+    }
+}
+
+impl Store {
+    /// Who this user is now, or `None` if they may do nothing: unknown, or deactivated.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn identify(&self, user: &UserId) -> Result<Option<Person>, StoreError> {
+        let membership = self.membership(user).await?;
+        Ok(membership.filter(|membership| membership.state == MembershipState::Active).map(|membership| {
+            let Membership { user, position, .. } = membership;
+            match position {
+                Position::Client { account, role, contact } => Person::Client(ClientPerson {
+                    tenant: Tenant::new(account),
+                    viewer: Viewer::Client { user, role, contact },
+                }),
+                Position::Staff { role } => Person::Staff(StaffPerson { user, role }),
+            }
+        }))
+    }
+
+    /// A person of the consultancy turns to one account. `None` if there is no such account.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn enter(
+        &self,
+        _staff: &StaffPerson,
+        account: AccountId,
+    ) -> Result<Option<Tenant>, StoreError> {
+        let tenant = Tenant::new(account);
+        Ok(self.account(&tenant).await?.map(|_| tenant))
+    }
+
+    /// What is kept about a user.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn membership(&self, user: &UserId) -> Result<Option<Membership>, StoreError> {
+        let item = self.engine.get(&keys::key(Table::Members, user, None)).await?;
+        item.map(|item| keys::record(Table::Members, item)).transpose()
+    }
+
+    /// The people of an account.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn members(&self, tenant: &Tenant) -> Result<Vec<Membership>, StoreError> {
+        let found = self
+            .engine
+            .query(&Query {
+                table: Table::Members,
+                index: Some(Index { name: "by-account", partition: "account" }),
+                partition: tenant.account().to_string(),
+                descending: false,
+                limit: MEMBERS_MAX,
+                after: None,
+            })
+            .await?;
+        found.items.into_iter().map(|item| keys::record(Table::Members, item)).collect()
+    }
+
+    /// The tenant's account.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn account(&self, tenant: &Tenant) -> Result<Option<Account>, StoreError> {
+        let item = self.engine.get(&keys::key(Table::Accounts, tenant.account(), None)).await?;
+        item.map(|item| keys::record(Table::Accounts, item)).transpose()
+    }
+
+    /// Makes an account known, or takes over its new name and address.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn provision_account(&self, account: &Account) -> Result<(), StoreError> {
+        let item = keys::item(Table::Accounts, account, &[("account", account.id.to_string())])?;
+        let link =
+            Link { salesforce_id: account.salesforce_id, account: account.id, record: Linked::Account };
+        self.transact(vec![
+            Write::Put { table: Table::Accounts, item, condition: Condition::Always },
+            link.write(Condition::Always)?,
+        ])
+        .await
+    }
+
+    /// Lets a person in, or changes what they may do.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn provision_member(&self, membership: &Membership) -> Result<(), StoreError> {
+        let mut keys = vec![("user", membership.user.to_string())];
+        if let Position::Client { account, .. } = &membership.position {
+            keys.push(("account", account.to_string()));
+        }
+        let item = keys::item(Table::Members, membership, &keys)?;
+        self.transact(vec![Write::Put { table: Table::Members, item, condition: Condition::Always }]).await
+    }
+}
