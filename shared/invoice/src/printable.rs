@@ -6,7 +6,7 @@
 
 use crate::fonts::FONTS;
 use std::collections::BTreeSet;
-use typst::text::is_default_ignorable;
+use typst::text::{Font, is_default_ignorable};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Stands on the page for each character that no embedded font has: WHITE SQUARE, what readers know as a missing
@@ -23,10 +23,11 @@ const ZERO_WIDTH_SPACE: char = '\u{200B}';
 /// The characters of `text` that [`render`](crate::render) would replace by [`REPLACEMENT`], each once, in code point
 /// order. Check it when text is saved, so that the author hears of it and not the client.
 pub fn uncovered(text: &str) -> Vec<char> {
+    let cleaned = cleaned(text);
     let mut missing = BTreeSet::new();
-    for cluster in text.graphemes(true) {
-        if !is_shown(cluster) {
-            missing.extend(cluster.chars().filter(|c| !is_layout(*c)));
+    for (cluster, shown) in clusters(&cleaned) {
+        if !shown {
+            missing.extend(cluster.chars().filter(|c| !is_default_ignorable(*c)));
         }
     }
     missing.into_iter().collect()
@@ -39,30 +40,18 @@ pub fn uncovered(text: &str) -> Vec<char> {
 /// - what no font has becomes [`REPLACEMENT`];
 /// - long runs get places to break.
 pub(crate) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
+    let cleaned = cleaned(text);
+    let mut out = String::with_capacity(cleaned.len());
     let mut unbroken = 0_usize;
-    for cluster in text.graphemes(true) {
-        match cluster {
-            "\n" | "\r\n" | "\r" | "\u{85}" | "\u{2028}" | "\u{2029}" | "\u{0B}" | "\u{0C}" => {
-                out.push('\n');
-                unbroken = 0;
-                continue;
-            }
-            _ => {}
-        }
-        if cluster.chars().all(is_discarded) {
-            continue;
-        }
-        let breaks = cluster.chars().all(|c| c.is_whitespace() || c.is_control());
+    for (cluster, shown) in clusters(&cleaned) {
+        let breaks = cluster.chars().all(char::is_whitespace);
         unbroken = if breaks { 0 } else { unbroken.saturating_add(1) };
         if unbroken > MAX_UNBROKEN {
             out.push(ZERO_WIDTH_SPACE);
             unbroken = 1;
         }
-        if is_shown(cluster) {
-            out.extend(
-                cluster.chars().filter(|c| !is_discarded(*c)).map(|c| if c.is_control() { ' ' } else { c }),
-            );
+        if shown {
+            out.push_str(cluster);
         } else {
             out.push(REPLACEMENT);
         }
@@ -70,25 +59,43 @@ pub(crate) fn printable(text: &str) -> String {
     out
 }
 
-/// Steers layout and has no glyph of its own.
-fn is_layout(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') || is_default_ignorable(c)
+/// Without control characters (except `\n`) and without invisible ones. The two joiners stay: Persian spelling needs
+/// them. A step of its own, because taking away what stood between two characters can make them one cluster.
+fn cleaned(text: &str) -> String {
+    text.replace("\r\n", "\n")
+        .chars()
+        .filter(|c| !is_default_ignorable(*c) || matches!(c, '\u{200C}' | '\u{200D}'))
+        .map(|c| match c {
+            '\n' | '\r' | '\u{0B}' | '\u{0C}' | '\u{85}' | '\u{2028}' | '\u{2029}' => '\n',
+            c if c.is_control() => ' ',
+            c => c,
+        })
+        .collect()
 }
 
-/// Invisible and without a use here. The two joiners stay: Persian spelling needs them.
-fn is_discarded(c: char) -> bool {
-    is_default_ignorable(c) && !matches!(c, '\u{200C}' | '\u{200D}')
+/// The grapheme clusters of a cleaned text, and whether each can be shown.
+fn clusters(cleaned: &str) -> impl Iterator<Item = (&str, bool)> {
+    cleaned.graphemes(true).scan(true, |at_line_start, cluster| {
+        let shown = cluster == "\n" || (has_glyphs(cluster) && !(*at_line_start && is_bare_mark(cluster)));
+        *at_line_start = cluster == "\n";
+        Some((cluster, shown))
+    })
 }
 
 /// Whether the shaper finds a glyph for each character: the first font that has any of them must have all.
-fn is_shown(cluster: &str) -> bool {
-    let mut visible = cluster.chars().filter(|c| !is_layout(*c)).peekable();
+fn has_glyphs(cluster: &str) -> bool {
+    let mut visible = cluster.chars().filter(|c| !is_default_ignorable(*c)).peekable();
     if visible.peek().is_none() {
         return true;
     }
-    let has = |c: char| move |font: &&typst::text::Font| font.info().coverage.contains(u32::from(c));
-    let home = FONTS.iter().find(|font| visible.clone().any(|c| has(c)(font)));
-    home.is_some_and(|font| visible.all(|c| has(c)(&font) && !is_private(c)))
+    let has = |font: &Font, c: char| font.info().coverage.contains(u32::from(c));
+    let home = FONTS.iter().find(|font| visible.clone().any(|c| has(font, c)));
+    home.is_some_and(|font| visible.all(|c| has(font, c) && !is_private(c)))
+}
+
+/// A combining mark with nothing to combine with: the shaper would join it to the line break before it.
+fn is_bare_mark(cluster: &str) -> bool {
+    ["a", cluster].concat().graphemes(true).count() == 1
 }
 
 /// Forbidden in PDF/A level A: nobody else knows what they mean.
@@ -133,6 +140,10 @@ mod tests {
         assert_eq!(printable("請求書"), "□□□");
         // A Hebrew letter with a Latin accent: no single font has both.
         assert_eq!(printable("\u{5D0}\u{301}"), "□");
+        // Nor once the invisible character between them is gone.
+        assert_eq!(printable("a\u{FEFF}\u{5B8}"), "□");
+        // A vowel sign without a letter.
+        assert_eq!(printable("\u{5B8}a\n\u{5B8}"), "□a\n□");
     }
 
     #[test]

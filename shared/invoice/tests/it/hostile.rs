@@ -114,6 +114,7 @@ proptest! {
             line.details = vec![string.clone()];
             line.description = string;
         }
-        prop_assert!(render(&document).is_ok());
+        let rendered = render(&document);
+        prop_assert!(rendered.is_ok(), "{}", rendered.unwrap_err());
     }
 }

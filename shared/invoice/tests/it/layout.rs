@@ -51,6 +51,7 @@ fn long_addresses_and_descriptions_lose_nothing() {
     for line in 1..=12 {
         assert!(text.contains(&format!("Addressline{line}withalongsecondhalf")), "{line}");
     }
-    assert_eq!(text.matches("Alongdescriptionoftheworkthatwasdone.").count(), 200);
+    // A word, not the sentence: the foot of a page may stand in the middle of one.
+    assert_eq!(text.matches("description").count(), 200);
     assert!(text.contains("Thelastdetail"));
 }
