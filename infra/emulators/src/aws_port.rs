@@ -1,0 +1,109 @@
+//! One port for every service but DynamoDB, told apart as AWS tells them apart on its own hosts.
+
+use std::time::Duration;
+
+use awsim_cognito::well_known;
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
+use s3s::service::S3Service;
+use tower::ServiceExt as _;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::cognito::{self, Cognito};
+use crate::json_protocol::{Refusal, TARGET};
+use crate::mail::{self, Mailbox};
+use crate::queues;
+use crate::secrets::{self, Secrets};
+
+/// Largest body of a JSON request: a batch of messages with every character escaped.
+const JSON_BYTES: usize = 2 * 1024 * 1024;
+
+/// How long a browser may remember the answer to a preflight.
+const PREFLIGHT_AGE: Duration = Duration::from_secs(300);
+
+/// The services behind the port.
+#[derive(Clone)]
+pub(crate) struct Services {
+    pub(crate) queues: queues::wire::Api,
+    pub(crate) secrets: Secrets,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) cognito: Cognito,
+    pub(crate) objects: S3Service,
+}
+
+/// The routes of the port. Only pages from `origins` may use S3 from a browser, and no page may use the others.
+pub(crate) fn routes(services: Services, origins: &[HeaderValue]) -> Router {
+    let cors = CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::HEAD, Method::PUT, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::ETAG, HeaderName::from_static("x-amz-checksum-sha256")])
+        .max_age(PREFLIGHT_AGE);
+    let objects = Router::new().fallback(object).with_state(services.objects.clone()).layer(cors);
+    Router::new()
+        .route("/{pool}/.well-known/jwks.json", get(well_known::jwks))
+        .route("/{pool}/.well-known/openid-configuration", get(well_known::openid_configuration))
+        .route(mail::SEND_PATH, post(send_email))
+        .fallback(move |State(services): State<Services>, request: Request| {
+            dispatch(services, objects, request)
+        })
+        .with_state(services)
+}
+
+async fn dispatch(services: Services, objects: Router, request: Request) -> Response {
+    let target = request.headers().get(TARGET).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let Some(target) = target else {
+        return match objects.oneshot(request).await {
+            Ok(response) => response,
+            Err(never) => match never {},
+        };
+    };
+    let (parts, body) = request.into_parts();
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into_response("application/x-amz-json-1.0"),
+    };
+    if let Some(operation) = target.strip_prefix(queues::wire::TARGET_PREFIX) {
+        services.queues.call(operation, &parts.headers, &body).await
+    } else if let Some(operation) = target.strip_prefix(secrets::TARGET_PREFIX) {
+        services.secrets.call(operation, &parts.headers, &body).await
+    } else if let Some(operation) = target.strip_prefix(cognito::TARGET_PREFIX) {
+        services.cognito.call(operation, parts.method, parts.uri, parts.headers, body).await
+    } else {
+        Refusal::new("UnknownOperationException", format!("no emulator here for {target}"))
+            .into_response("application/x-amz-json-1.0")
+    }
+}
+
+async fn send_email(State(services): State<Services>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    match read(body).await {
+        Ok(body) => services.mailbox.send_email(&parts.headers, &body).await,
+        Err(refusal) => refusal.into_response("application/json"),
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    match Limited::new(body, JSON_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) => Err(Refusal {
+            status: StatusCode::PAYLOAD_TOO_LARGE,
+            ..Refusal::new("RequestEntityTooLargeException", error.to_string())
+        }),
+    }
+}
+
+async fn object(State(objects): State<S3Service>, request: Request) -> Response {
+    match objects.oneshot(request).await {
+        Ok(response) => response.map(Body::new),
+        Err(error) => {
+            tracing::error!(?error, "S3 emulator failed");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
