@@ -1,1 +1,14 @@
-//! A thin Salesforce client with retry safety, and the parser of outbound messages.
+//! Salesforce, as far as the portal needs it.
+//!
+//! - [`client`]: signing in by JWT, upsert by external id, queries. About five calls, written by hand, because
+//!   what may be sent twice and what may not is the product.
+//! - [`records`]: which Salesforce field becomes what in the portal. The one place where that is said.
+//! - [`outbound`]: outbound messages, parsed strictly and within limits.
+
+pub mod client;
+pub mod outbound;
+pub mod records;
+mod soql;
+
+pub use client::{Credentials, Salesforce, SalesforceError, Upserted};
+pub use soql::Soql;
