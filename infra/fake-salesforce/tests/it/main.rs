@@ -1,0 +1,1 @@
+//! The org over real HTTP.
