@@ -1,1 +1,237 @@
-//! The cloud in one place: settings, boot, DynamoDB, S3, queues, secrets, push.
+//! The cloud in one place: the only crate of the product that depends on AWS's SDKs.
+//!
+//! A function's `main.rs` is `portico_aws::run(the_function::function)`. The same constructor runs in the local
+//! cloud, with the variables that `template.yaml` gives to that function: what is missing there is missing
+//! here, in both places.
+
+mod dynamodb;
+mod function;
+mod objects;
+mod push;
+mod queues;
+mod settings;
+
+use std::{future::Future, sync::Arc};
+
+use aws_sdk_dynamodb::config::{
+    BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient, retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_smithy_http_client::{Builder, tls};
+use aws_types::SdkConfig;
+use jiff::Timestamp;
+use portico_domain::{Clock, Random};
+use portico_salesforce::{Salesforce, SalesforceError};
+use portico_store::{Store, engine::Table};
+use serde::de::DeserializeOwned;
+
+pub use function::{Function, FunctionError};
+pub use objects::{Bucket, ObjectError, ObjectFacts, PresignedRequest};
+pub use push::{Push, PushError, Pushed};
+pub use queues::{Batch, BatchAnswer, Failure, Message, Queue, QueueError};
+pub use settings::{SettingError, Settings};
+
+/// How long a call to an AWS service may take, its retries included: less than a function may.
+const CALL_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(8);
+/// How long one attempt of a call may take.
+const ATTEMPT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(3);
+/// How long a connection may take to open.
+const CONNECT_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
+/// How often the SDK tries a call.
+const ATTEMPTS: u32 = 3;
+
+/// What a function's constructor may take from the cloud, each thing under the name of its variable.
+#[derive(Debug, Clone)]
+pub struct Cloud {
+    settings: Settings,
+    clock: Clock,
+    random: Random,
+    http: SharedHttpClient,
+}
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BootError {
+    /// A variable is missing or malformed.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A secret cannot be read.
+    #[error("the secret {name} cannot be read: {reason}")]
+    Secret {
+        /// The variable that names it.
+        name: &'static str,
+        /// Why. Never its content.
+        reason: String,
+    },
+    /// No Salesforce client can be made.
+    #[error(transparent)]
+    Salesforce(#[from] SalesforceError),
+}
+
+impl Cloud {
+    /// The cloud as these settings describe it. Clients are made when they are asked for.
+    pub fn new(settings: Settings, clock: Clock, random: Random) -> Self {
+        let http = Builder::new()
+            .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
+            .build_https();
+        Self { settings, clock, random, http }
+    }
+
+    /// The cloud around this process.
+    pub fn of_process() -> Self {
+        Self::new(Settings::of_process(), system_clock(), system_random())
+    }
+
+    /// The time.
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
+    }
+
+    /// Unpredictable bytes.
+    pub fn random(&self) -> Random {
+        self.random.clone()
+    }
+
+    /// This function's variables.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The store, with exactly these tables. The list is what the function's policy in `template.yaml` allows.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the variable of one of them is missing.
+    pub fn store(&self, tables: &[Table]) -> Result<Store, SettingError> {
+        for table in tables {
+            self.settings.text(table.setting())?;
+        }
+        let client = aws_sdk_dynamodb::Client::new(&self.sdk("DYNAMODB")?);
+        Ok(Store::new(Arc::new(dynamodb::DynamoDb::new(client, self.settings.clone()))))
+    }
+
+    /// The bucket that a variable names.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the variable is missing.
+    pub fn bucket(&self, setting: &str) -> Result<Bucket, SettingError> {
+        let config = aws_sdk_s3::config::Builder::from(&self.sdk("S3")?)
+            // Only the local cloud has an endpoint of its own, and buckets have no host names there.
+            .force_path_style(self.settings.optional("AWS_ENDPOINT_URL_S3").is_some())
+            .build();
+        Ok(Bucket::new(aws_sdk_s3::Client::from_conf(config), self.settings.text(setting)?.to_owned()))
+    }
+
+    /// The queue whose URL a variable holds.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the variable is missing.
+    pub fn queue(&self, setting: &str) -> Result<Queue, SettingError> {
+        let url = self.settings.url(setting)?;
+        Ok(Queue::new(aws_sdk_sqs::Client::new(&self.sdk("SQS")?), url.into()))
+    }
+
+    /// The back channel of the WebSocket API whose URL a variable holds.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the variable is missing or not a URL.
+    pub fn push(&self, setting: &str) -> Result<Push, SettingError> {
+        let config = aws_sdk_apigatewaymanagement::config::Builder::from(&self.sdk("APIGATEWAYMANAGEMENT")?)
+            .endpoint_url(self.settings.url(setting)?.as_str().trim_end_matches('/'))
+            .build();
+        Ok(Push::new(aws_sdk_apigatewaymanagement::Client::from_conf(config)))
+    }
+
+    /// The JSON in the secret that a variable names.
+    ///
+    /// # Errors
+    /// [`BootError`].
+    pub async fn secret<T: DeserializeOwned>(&self, setting: &'static str) -> Result<T, BootError> {
+        let client = aws_sdk_secretsmanager::Client::new(&self.sdk("SECRETS_MANAGER")?);
+        let unreadable = |reason: String| BootError::Secret { name: setting, reason };
+        let answer = client.get_secret_value().secret_id(self.settings.text(setting)?).send().await.map_err(
+            |error| unreadable(aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string()),
+        )?;
+        let text = answer.secret_string().ok_or_else(|| unreadable("it holds no text".to_owned()))?;
+        // serde_json's errors may quote what they stumbled over.
+        serde_json::from_str(text)
+            .map_err(|error| unreadable(format!("not the expected JSON ({:?})", error.classify())))
+    }
+
+    /// The org, signed in to with the secret `SALESFORCE_SECRET` at `SALESFORCE_LOGIN_URL`.
+    ///
+    /// # Errors
+    /// [`BootError`].
+    pub async fn salesforce(&self) -> Result<Salesforce, BootError> {
+        let credentials = self.secret("SALESFORCE_SECRET").await?;
+        let login_url = self.settings.url("SALESFORCE_LOGIN_URL")?;
+        Ok(Salesforce::new(login_url, credentials, self.clock())?)
+    }
+
+    /// What every client is made from. Lambda hands the credentials over as variables, so no chain of
+    /// providers has to be walked at a cold start.
+    fn sdk(&self, service: &str) -> Result<SdkConfig, SettingError> {
+        let credentials = Credentials::new(
+            self.settings.text("AWS_ACCESS_KEY_ID")?,
+            self.settings.text("AWS_SECRET_ACCESS_KEY")?,
+            self.settings.optional("AWS_SESSION_TOKEN").map(str::to_owned),
+            None,
+            "environment",
+        );
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.settings.text("AWS_REGION")?.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(self.http.clone())
+            .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(
+                aws_smithy_async::rt::sleep::TokioSleep::new(),
+            ))
+            .time_source(aws_smithy_async::time::SharedTimeSource::new(
+                aws_smithy_async::time::SystemTimeSource::new(),
+            ))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+                    .operation_timeout(CALL_TIMEOUT)
+                    .build(),
+            );
+        config.set_endpoint_url(
+            self.settings.optional(&format!("AWS_ENDPOINT_URL_{service}")).map(str::to_owned),
+        );
+        Ok(config.build())
+    }
+}
+
+/// The machine's clock.
+#[expect(clippy::disallowed_methods, reason = "the one place where the real clock enters")]
+pub fn system_clock() -> Clock {
+    Clock::new(Timestamp::now)
+}
+
+/// The machine's randomness.
+pub fn system_random() -> Random {
+    #[expect(
+        clippy::expect_used,
+        reason = "without randomness there are no ids and no secrets: better to stop"
+    )]
+    Random::new(|buffer| getrandom::fill(buffer).expect("the system has randomness"))
+}
+
+/// Runs a function on Lambda until the environment is shut down.
+///
+/// # Errors
+/// If the function cannot start; Lambda then reports a failed initialisation.
+pub async fn run<B, Fut>(function: B) -> Result<(), lambda_runtime::Error>
+where
+    B: FnOnce(Cloud) -> Fut,
+    Fut: Future<Output = Result<Function, BootError>>,
+{
+    lambda_runtime::tracing::init_default_subscriber();
+    let function = function(Cloud::of_process()).await?;
+    lambda_runtime::run(lambda_runtime::service_fn(move |event| {
+        let function = function.clone();
+        async move { function.invoke(event).await.map_err(lambda_runtime::Error::from) }
+    }))
+    .await
+}

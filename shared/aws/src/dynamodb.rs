@@ -1,0 +1,307 @@
+//! The store's engine on DynamoDB.
+
+use std::{collections::HashMap, time::Duration};
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::{
+    Client,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem,
+    },
+};
+use portico_store::engine::{
+    Condition, Engine, EngineError, Found, Key, Query, Refused, Table, TransactError, Write,
+};
+use serde_dynamo::Item;
+
+use crate::settings::Settings;
+
+/// How often a transaction is tried that others collide with. Each wait doubles, from [`FIRST_WAIT`].
+const ATTEMPTS: u32 = 7;
+/// The first wait after a collision.
+const FIRST_WAIT: Duration = Duration::from_millis(10);
+
+type Attributes = HashMap<String, AttributeValue>;
+
+/// DynamoDB, with the tables that this function was given.
+#[derive(Debug)]
+pub(crate) struct DynamoDb {
+    client: Client,
+    settings: Settings,
+}
+
+impl DynamoDb {
+    pub(crate) fn new(client: Client, settings: Settings) -> Self {
+        Self { client, settings }
+    }
+
+    fn name(&self, table: Table) -> Result<String, EngineError> {
+        self.settings.text(table.setting()).map(str::to_owned).map_err(|_| EngineError::NoSuchTable(table))
+    }
+
+    fn write(&self, write: &Write) -> Result<TransactWriteItem, EngineError> {
+        let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
+        let wrong = |error: aws_sdk_dynamodb::error::BuildError| EngineError::Rejected(error.to_string());
+        Ok(match write {
+            Write::Put { table, item, condition } => {
+                let terms = Terms::of(*condition, *table);
+                let put = Put::builder()
+                    .table_name(self.name(*table)?)
+                    .set_item(Some(attributes(item.clone())))
+                    .set_condition_expression(terms.expression)
+                    .set_expression_attribute_names(terms.names)
+                    .set_expression_attribute_values(terms.values)
+                    .return_values_on_condition_check_failure(all_old)
+                    .build()
+                    .map_err(wrong)?;
+                TransactWriteItem::builder().put(put).build()
+            }
+            Write::Delete { key, condition } => {
+                let terms = Terms::of(*condition, key.table);
+                let delete = Delete::builder()
+                    .table_name(self.name(key.table)?)
+                    .set_key(Some(key_attributes(key)))
+                    .set_condition_expression(terms.expression)
+                    .set_expression_attribute_names(terms.names)
+                    .set_expression_attribute_values(terms.values)
+                    .return_values_on_condition_check_failure(all_old)
+                    .build()
+                    .map_err(wrong)?;
+                TransactWriteItem::builder().delete(delete).build()
+            }
+            Write::Check { key, condition } => {
+                let terms = Terms::of(*condition, key.table);
+                let check = ConditionCheck::builder()
+                    .table_name(self.name(key.table)?)
+                    .set_key(Some(key_attributes(key)))
+                    .set_condition_expression(terms.expression)
+                    .set_expression_attribute_names(terms.names)
+                    .set_expression_attribute_values(terms.values)
+                    .return_values_on_condition_check_failure(all_old)
+                    .build()
+                    .map_err(wrong)?;
+                TransactWriteItem::builder().condition_check(check).build()
+            }
+        })
+    }
+
+    /// A single write needs no transaction, which would cost twice as much.
+    async fn write_one(&self, write: &Write) -> Result<(), TransactError> {
+        let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
+        let refused = match write {
+            Write::Put { table, item, condition } => {
+                let terms = Terms::of(*condition, *table);
+                let sent = self
+                    .client
+                    .put_item()
+                    .table_name(self.name(*table)?)
+                    .set_item(Some(attributes(item.clone())))
+                    .set_condition_expression(terms.expression)
+                    .set_expression_attribute_names(terms.names)
+                    .set_expression_attribute_values(terms.values)
+                    .return_values_on_condition_check_failure(all_old)
+                    .send()
+                    .await;
+                match sent {
+                    Ok(_) => return Ok(()),
+                    Err(error) => match error.as_service_error() {
+                        Some(service) if service.is_conditional_check_failed_exception() => {
+                            conditional_item(error.into_service_error())
+                        }
+                        _ => return Err(failure(&error).into()),
+                    },
+                }
+            }
+            Write::Delete { key, condition } => {
+                let terms = Terms::of(*condition, key.table);
+                let sent = self
+                    .client
+                    .delete_item()
+                    .table_name(self.name(key.table)?)
+                    .set_key(Some(key_attributes(key)))
+                    .set_condition_expression(terms.expression)
+                    .set_expression_attribute_names(terms.names)
+                    .set_expression_attribute_values(terms.values)
+                    .return_values_on_condition_check_failure(all_old)
+                    .send()
+                    .await;
+                match sent {
+                    Ok(_) => return Ok(()),
+                    Err(error) => match error.as_service_error() {
+                        Some(service) if service.is_conditional_check_failed_exception() => None,
+                        _ => return Err(failure(&error).into()),
+                    },
+                }
+            }
+            Write::Check { .. } => return self.write_all(std::slice::from_ref(write)).await,
+        };
+        Err(TransactError::Conditions(vec![Some(Refused { item: refused })]))
+    }
+
+    async fn write_all(&self, writes: &[Write]) -> Result<(), TransactError> {
+        let items = writes.iter().map(|write| self.write(write)).collect::<Result<Vec<_>, _>>()?;
+        let mut wait = FIRST_WAIT;
+        for _ in 0..ATTEMPTS {
+            let sent =
+                self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
+            let error = match sent {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
+                error.as_service_error()
+            else {
+                return Err(failure(&error).into());
+            };
+            let reasons = cancelled.cancellation_reasons();
+            let because = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
+            if because("ConditionalCheckFailed") {
+                return Err(TransactError::Conditions(reasons.iter().map(refused).collect()));
+            }
+            if !because("TransactionConflict") && !because("ThrottlingError") {
+                return Err(failure(&error).into());
+            }
+            // Somebody else is writing the same item at this very moment: their transaction settles it.
+            tokio::time::sleep(jittered(wait)).await;
+            wait = wait.saturating_mul(2);
+        }
+        Err(EngineError::Busy.into())
+    }
+}
+
+/// Between half and all of `wait`, so that those who collided do not meet again.
+fn jittered(wait: Duration) -> Duration {
+    let spread = u64::try_from(wait.as_millis() / 2).unwrap_or(u64::MAX).max(1);
+    let extra = getrandom::u64().unwrap_or_default() % spread;
+    wait / 2 + Duration::from_millis(extra)
+}
+
+fn refused(reason: &CancellationReason) -> Option<Refused> {
+    match reason.code() {
+        Some("ConditionalCheckFailed") => Some(Refused { item: reason.item().cloned().map(Item::from) }),
+        _ => None,
+    }
+}
+
+fn conditional_item(error: aws_sdk_dynamodb::operation::put_item::PutItemError) -> Option<Item> {
+    use aws_sdk_dynamodb::operation::put_item::PutItemError;
+    match error {
+        PutItemError::ConditionalCheckFailedException(refused) => refused.item().cloned().map(Item::from),
+        _ => None,
+    }
+}
+
+/// A condition in DynamoDB's words.
+#[derive(Default)]
+struct Terms {
+    expression: Option<String>,
+    names: Option<HashMap<String, String>>,
+    values: Option<Attributes>,
+}
+
+impl Terms {
+    fn of(condition: Condition, table: Table) -> Self {
+        let partition = table.key_names().0;
+        let number = |value: String| AttributeValue::N(value);
+        let (expression, attribute, value) = match condition {
+            Condition::Always => return Self::default(),
+            Condition::Absent => ("attribute_not_exists(#a)", partition, None),
+            Condition::Present => ("attribute_exists(#a)", partition, None),
+            Condition::AbsentOrExpired { now } => {
+                ("attribute_not_exists(#a) OR #a <= :v", "expires_at", Some(number(now.to_string())))
+            }
+            Condition::VersionIs(version) => ("#a = :v", "version", Some(number(version.to_string()))),
+            Condition::Unanswered => ("attribute_not_exists(#a)", "answer", None),
+        };
+        Self {
+            expression: Some(expression.to_owned()),
+            names: Some(HashMap::from([("#a".to_owned(), attribute.to_owned())])),
+            values: value.map(|value| HashMap::from([(":v".to_owned(), value)])),
+        }
+    }
+}
+
+fn attributes(item: Item) -> Attributes {
+    item.into()
+}
+
+fn key_attributes(key: &Key) -> Attributes {
+    let (partition, sort) = key.table.key_names();
+    let mut attributes = HashMap::from([(partition.to_owned(), AttributeValue::S(key.partition.clone()))]);
+    if let (Some(name), Some(value)) = (sort, &key.sort) {
+        attributes.insert(name.to_owned(), AttributeValue::S(value.clone()));
+    }
+    attributes
+}
+
+fn failure<E>(error: &SdkError<E>) -> EngineError
+where
+    E: ProvideErrorMetadata + std::error::Error + 'static,
+{
+    let text = DisplayErrorContext(error).to_string();
+    match error {
+        SdkError::ServiceError(service) => match service.err().code() {
+            Some(
+                "ProvisionedThroughputExceededException"
+                | "ThrottlingException"
+                | "RequestLimitExceeded"
+                | "InternalServerError"
+                | "TransactionInProgressException",
+            ) => EngineError::Unavailable(text),
+            _ => EngineError::Rejected(text),
+        },
+        SdkError::ConstructionFailure(_) => EngineError::Rejected(text),
+        _ => EngineError::Unavailable(text),
+    }
+}
+
+#[async_trait]
+impl Engine for DynamoDb {
+    async fn get(&self, key: &Key) -> Result<Option<Item>, EngineError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(self.name(key.table)?)
+            .set_key(Some(key_attributes(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| failure(&error))?;
+        Ok(found.item.map(Item::from))
+    }
+
+    async fn query(&self, query: &Query) -> Result<Found, EngineError> {
+        let partition = query.index.map_or(query.table.key_names().0, |index| index.partition);
+        let found = self
+            .client
+            .query()
+            .table_name(self.name(query.table)?)
+            .set_index_name(query.index.map(|index| index.name.to_owned()))
+            .key_condition_expression("#p = :p")
+            .expression_attribute_names("#p", partition)
+            .expression_attribute_values(":p", AttributeValue::S(query.partition.clone()))
+            .scan_index_forward(!query.descending)
+            // Indexes are eventually consistent; DynamoDB offers nothing else there.
+            .consistent_read(query.index.is_none())
+            .limit(i32::from(query.limit.max(1)))
+            .set_exclusive_start_key(query.after.clone().map(attributes))
+            .send()
+            .await
+            .map_err(|error| failure(&error))?;
+        Ok(Found {
+            items: found.items.unwrap_or_default().into_iter().map(Item::from).collect(),
+            next: found.last_evaluated_key.map(Item::from),
+        })
+    }
+
+    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
+        match writes {
+            [] => Ok(()),
+            [write] => self.write_one(write).await,
+            _ => self.write_all(writes).await,
+        }
+    }
+}
