@@ -1,0 +1,149 @@
+//! EventBridge's default bus: events of S3, rules, and schedules.
+
+use std::time::Duration;
+
+use portico_domain::{Clock, Random};
+use portico_emulators::{ObjectCreated, ObjectEvents, QueueError};
+use serde_json::{Value as Json, json};
+
+use super::TROUBLE_PAUSE;
+use super::asynchronous::Inbox;
+use super::pattern::Pattern;
+use super::schedule::Schedule;
+use crate::identity;
+use crate::stop::Stop;
+
+/// How many events of S3 are taken at once.
+const BATCH: usize = 10;
+
+/// How long one look for events of S3 waits; a new event ends the wait at once.
+const WAIT: Duration = Duration::from_secs(20);
+
+/// Longest sleep of a schedule, so that a laptop that slept is late by a minute at most.
+const SCHEDULE_NAP: Duration = Duration::from_secs(60);
+
+/// A rule and the function that it invokes.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Which events.
+    pub pattern: Pattern,
+    /// Where they go.
+    pub inbox: Inbox,
+}
+
+/// What S3 tells EventBridge of a new object.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html>
+#[must_use]
+pub fn object_created(object: &ObjectCreated, id: &str) -> Json {
+    let reason = match object.event_name {
+        "ObjectCreated:Copy" => "CopyObject",
+        "ObjectCreated:CompleteMultipartUpload" => "CompleteMultipartUpload",
+        _ => "PutObject",
+    };
+    json!({
+        "version": "0",
+        "id": id,
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": identity::ACCOUNT,
+        "time": object.time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        "region": identity::REGION,
+        "resources": [format!("arn:aws:s3:::{}", object.bucket)],
+        "detail": {
+            "version": "0",
+            "bucket": { "name": object.bucket },
+            "object": {
+                "key": object.key,
+                "size": object.size,
+                "etag": object.e_tag,
+                "sequencer": object.sequencer,
+            },
+            "request-id": id,
+            "requester": identity::ACCOUNT,
+            "source-ip-address": "127.0.0.1",
+            "reason": reason,
+        },
+    })
+}
+
+/// Hands the events of the buckets in `notifying` to the rules until `stop` is given.
+pub async fn run_rules(
+    rules: Vec<Rule>,
+    notifying: Vec<String>,
+    events: ObjectEvents,
+    random: Random,
+    mut stop: Stop,
+) {
+    while !stop.is_given() {
+        let round = async {
+            for object in events.receive(BATCH, WAIT).await? {
+                if notifying.contains(&object.bucket) {
+                    let event = object_created(&object, &identity::request_id(&random));
+                    for rule in rules.iter().filter(|rule| rule.pattern.matches(&event)) {
+                        rule.inbox.put(&event).await?;
+                    }
+                }
+                // Only now: an event that is lost on the way to an inbox comes again.
+                events.delete(&object).await?;
+            }
+            Ok::<(), QueueError>(())
+        };
+        if let Err(error) = round.await {
+            tracing::error!(%error, "events of S3 wait");
+            tokio::select! {
+                () = tokio::time::sleep(TROUBLE_PAUSE) => {}
+                () = stop.given() => {}
+            }
+        }
+    }
+}
+
+/// A schedule and the function that it invokes.
+#[derive(Clone, Debug)]
+pub struct Timer {
+    /// When.
+    pub schedule: Schedule,
+    /// The event; the scheduled event of EventBridge if absent.
+    pub input: Option<Json>,
+    /// The function's logical id, for the rule's ARN.
+    pub function: String,
+    /// Where it goes.
+    pub inbox: Inbox,
+}
+
+impl Timer {
+    /// Fires until `stop` is given. What was missed while the process was down is not made up for.
+    pub async fn run(self, clock: Clock, random: Random, mut stop: Stop) {
+        let mut next = self.schedule.next_after(clock.now());
+        while let Some(at) = next {
+            let now = clock.now();
+            if now < at {
+                let nap =
+                    Duration::try_from(at.duration_since(now)).unwrap_or(SCHEDULE_NAP).min(SCHEDULE_NAP);
+                tokio::select! {
+                    () = tokio::time::sleep(nap) => continue,
+                    () = stop.given() => return,
+                }
+            }
+            let event = self.input.clone().unwrap_or_else(|| {
+                json!({
+                    "version": "0",
+                    "id": identity::request_id(&random),
+                    "detail-type": "Scheduled Event",
+                    "source": "aws.events",
+                    "account": identity::ACCOUNT,
+                    "time": at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+                    "region": identity::REGION,
+                    "resources": [format!(
+                        "arn:aws:events:{}:{}:rule/{}", identity::REGION, identity::ACCOUNT, self.function
+                    )],
+                    "detail": {},
+                })
+            });
+            if let Err(error) = self.inbox.put(&event).await {
+                tracing::error!(function = self.function, %error, "a scheduled event is lost");
+            }
+            next = self.schedule.next_after(at.max(now));
+        }
+    }
+}
