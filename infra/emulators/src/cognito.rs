@@ -1,17 +1,16 @@
 //! Cognito user pools, from `awsim-cognito`: pools and clients from settings, and users that survive a kill.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use awsim_cognito::CognitoService;
-use awsim_core::{AppState, AwsError, PersistenceManager, RequestContext, ServiceHandler as _};
+use awsim_core::{AppState, AwsError, EventBus, PersistenceManager, RequestContext, ServiceHandler};
 use axum::extract::State;
 use axum::response::Response;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use serde_json::{Value, json};
-use tokio::sync::broadcast::error::RecvError;
-use tokio::sync::{Mutex, broadcast};
+use tokio::sync::Mutex;
 
 use crate::mail::{Draft, Mailbox};
 use crate::store::{StoreError, random_id};
@@ -24,6 +23,9 @@ const SERVICE: &str = "cognito-idp";
 
 /// Most pools and clients asked for in one page; a local cloud has one of each.
 const PAGE: u32 = 60;
+
+/// The key that signs the tokens of this process, made or read once.
+static SIGNING_KEY: Once = Once::new();
 
 /// Operations that begin like this change nothing.
 const READS: [&str; 6] = ["AdminGet", "AdminList", "Describe", "Get", "List", "AdminDescribe"];
@@ -117,6 +119,7 @@ pub struct Cognito {
     service: Arc<CognitoService>,
     /// One snapshot at a time: they share a temporary file.
     snapshots: Arc<Mutex<PersistenceManager>>,
+    mailbox: Mailbox,
     url: String,
 }
 
@@ -129,15 +132,28 @@ impl std::fmt::Debug for Cognito {
 impl Cognito {
     /// Reads keys and state from `directory`. The emulator has one signing key per process: of several emulators in
     /// one process the first gives its key to all.
-    pub(crate) fn open(directory: &Path, region: &str, account: &str, url: String) -> Self {
-        awsim_cognito::keys::init_persistent(directory);
+    pub(crate) async fn open(
+        directory: &Path,
+        region: &str,
+        account: &str,
+        url: String,
+        mailbox: Mailbox,
+    ) -> Result<Self, CognitoError> {
         let mut state = AppState::new(region.to_owned(), account.to_owned());
         let service = Arc::new(CognitoService::new());
         let routes = service.routes();
-        state.register(Arc::clone(&service) as Arc<dyn awsim_core::ServiceHandler>, routes);
-        let snapshots = PersistenceManager::new(directory);
-        snapshots.restore_all(&state.services);
-        Self { state, service, snapshots: Arc::new(Mutex::new(snapshots)), url }
+        state.register(Arc::clone(&service) as Arc<dyn ServiceHandler>, routes);
+        let (directory, services) = (directory.to_owned(), Arc::clone(&state.services));
+        let snapshots = tokio::task::spawn_blocking(move || {
+            // Each call would make a key, which takes a while, before it found out that there is one.
+            SIGNING_KEY.call_once(|| awsim_cognito::keys::init_persistent(&directory));
+            let snapshots = PersistenceManager::new(directory);
+            snapshots.restore_all(&services);
+            snapshots
+        })
+        .await
+        .map_err(|_| StoreError::Stopped)?;
+        Ok(Self { state, service, snapshots: Arc::new(Mutex::new(snapshots)), mailbox, url })
     }
 
     /// Creates the pool and its client, or brings the settings of existing ones up to date; users stay.
@@ -248,7 +264,7 @@ impl Cognito {
         })
     }
 
-    /// One request on the wire. What it changed is on disk before the answer goes out.
+    /// One request on the wire. What it changed is on disk, and its mail in the mailbox, before the answer goes out.
     pub(crate) async fn call(
         &self,
         operation: &str,
@@ -257,12 +273,23 @@ impl Cognito {
         headers: HeaderMap,
         body: Bytes,
     ) -> Response {
-        let response =
-            awsim_core::gateway::handle_request(State(self.state.clone()), method, uri, headers, body).await;
-        if !READS.iter().any(|read| operation.starts_with(read))
-            && let Err(error) = self.save().await
-        {
+        // A bus of its own, so that the mail of this request can be told from that of others.
+        let event_bus = EventBus::new();
+        let mut events = event_bus.subscribe();
+        let state = AppState { event_bus, ..self.state.clone() };
+        let response = awsim_core::gateway::handle_request(State(state), method, uri, headers, body).await;
+        if READS.iter().any(|read| operation.starts_with(read)) {
+            return response;
+        }
+        if let Err(error) = self.save().await {
             tracing::error!(%error, "the Cognito state is not on disk");
+        }
+        while let Ok(event) = events.try_recv() {
+            if event.event_type == awsim_cognito::EMAIL_EVENT_TYPE
+                && let Err(error) = self.mailbox.keep(draft(&event.detail)).await
+            {
+                tracing::error!(%error, "a mail of Cognito is lost");
+            }
         }
         response
     }
@@ -278,39 +305,18 @@ impl Cognito {
         .await
         .map_err(|_| StoreError::Stopped)?
     }
+}
 
-    /// Puts codes and invitations into the mailbox, until it is dropped.
-    pub(crate) async fn deliver_mail(
-        mut events: broadcast::Receiver<awsim_core::InternalEvent>,
-        mailbox: Mailbox,
-    ) {
-        loop {
-            let event = match events.recv().await {
-                Ok(event) if event.event_type == awsim_cognito::EMAIL_EVENT_TYPE => event,
-                Ok(_) => continue,
-                Err(RecvError::Lagged(lost)) => {
-                    tracing::warn!(lost, "the mailbox was too slow for the mail of Cognito");
-                    continue;
-                }
-                Err(RecvError::Closed) => return,
-            };
-            let field = |name| event.detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-            let draft = Draft {
-                source: "cognito",
-                from: field("from"),
-                to: vec![field("to")],
-                subject: field("subject"),
-                text: Some(field("body")),
-                html: None,
-            };
-            if let Err(error) = mailbox.keep(draft).await {
-                tracing::error!(%error, "a mail of Cognito is lost");
-            }
-        }
-    }
-
-    pub(crate) fn events(&self) -> broadcast::Receiver<awsim_core::InternalEvent> {
-        self.state.event_bus.subscribe()
+/// A code or an invitation.
+fn draft(detail: &Value) -> Draft {
+    let field = |name| detail.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    Draft {
+        source: "cognito",
+        from: field("from"),
+        to: vec![field("to")],
+        subject: field("subject"),
+        text: Some(field("body")),
+        html: None,
     }
 }
 

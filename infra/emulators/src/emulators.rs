@@ -180,7 +180,7 @@ impl Emulators {
         let secrets = Secrets::new(store.clone(), clock.clone(), region.clone(), account.clone());
         let mailbox = Mailbox::new(store.clone(), clock.clone());
         let url = format!("http://{aws}");
-        let cognito = Cognito::open(&directory, &region, &account, url.clone());
+        let cognito = Cognito::open(&directory, &region, &account, url.clone(), mailbox.clone()).await?;
 
         let dynamodb_file = private_file(&directory, "dynamodb.sqlite")?;
         let database = open_dynamodb(&dynamodb_file)?;
@@ -193,7 +193,6 @@ impl Emulators {
             tokio::spawn(streams::watch_commits(streams::open_watch(&dynamodb_file)?, commits))
                 .abort_handle(),
             tokio::spawn(sweep_expired_items(database.clone())).abort_handle(),
-            tokio::spawn(Cognito::deliver_mail(cognito.events(), mailbox.clone())).abort_handle(),
         ];
         let routes = aws_port::routes(
             Services {
