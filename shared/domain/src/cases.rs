@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, CaseId, EntryId, FileId, InvoiceId, SalesforceId, UserId,
+    AccountId, CaseId, EntryId, FileId, InvoiceId, Random, SalesforceId, UserId,
     people::Audience,
     text::{Line, Paragraphs},
 };
@@ -311,6 +311,13 @@ pub struct TimelineEntry {
     /// What happened.
     #[serde(flatten)]
     pub happening: Happening,
+}
+
+impl TimelineEntry {
+    /// A line about what happened just now.
+    pub fn new(happening: Happening, now: Timestamp, random: &Random) -> Self {
+        Self { id: EntryId::new(now, random), at: now, happening }
+    }
 }
 
 #[cfg(test)]

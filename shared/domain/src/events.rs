@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, CaseId, EventId, FileId, InvoiceId, people::Audience};
+use crate::{AccountId, CaseId, EventId, FileId, InvoiceId, Random, cases::Case, people::Audience};
 
 /// One fact, addressed to the account that it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +19,24 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub fact: Fact,
+}
+
+impl Event {
+    /// A fact about a case, for those who may see the case.
+    pub fn about(case: &Case, fact: Fact, now: Timestamp, random: &Random) -> Self {
+        Self {
+            id: EventId::new(now, random),
+            account: case.account,
+            audience: case.audience.clone(),
+            at: now,
+            fact,
+        }
+    }
+
+    /// The fact that a case is no longer what a browser shows.
+    pub fn case_changed(case: &Case, now: Timestamp, random: &Random) -> Self {
+        Self::about(case, Fact::CaseChanged { case: case.id, version: case.version }, now, random)
+    }
 }
 
 /// What can happen. Ids and versions only: whoever needs content reads it, with their own rights.

@@ -3,10 +3,12 @@
 //! - [`client`]: signing in by JWT, upsert by external id, queries. About five calls, written by hand, because
 //!   what may be sent twice and what may not is the product.
 //! - [`records`]: which Salesforce field becomes what in the portal. The one place where that is said.
+//! - [`portal`]: what the portal writes into Salesforce.
 //! - [`outbound`]: outbound messages, parsed strictly and within limits.
 
 pub mod client;
 pub mod outbound;
+pub mod portal;
 pub mod records;
 mod soql;
 

@@ -54,6 +54,23 @@ impl Object {
     }
 }
 
+/// "These records may have changed": what the webhook, the sweep and every backfill hand to the sync. It
+/// carries no content on purpose; the content is read from Salesforce.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MayHaveChanged {
+    /// Which; at most a few hundred, so that a message stays far below a queue's limit.
+    pub records: Vec<RecordRef>,
+}
+
+/// One Salesforce record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RecordRef {
+    /// Its object.
+    pub object: Object,
+    /// Its id.
+    pub id: SalesforceId,
+}
+
 /// A record that can be queried: its object, and the fields that the portal reads.
 pub trait Record: for<'de> Deserialize<'de> {
     /// The object.

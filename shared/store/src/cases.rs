@@ -1,9 +1,10 @@
 //! Cases and their timelines.
 
+use jiff::Timestamp;
 use portico_domain::{
-    CaseId, SalesforceId,
+    CaseId, Random, SalesforceId,
     billing::TimeEntry,
-    cases::{Case, TimelineEntry},
+    cases::{Case, Happening, TimelineEntry},
     contracts::Contract,
     events::Event,
 };
@@ -20,6 +21,8 @@ use crate::{
 const BY_ACTIVITY: Index = Index { name: "by-activity", partition: "account" };
 /// Most time entries of one case that are read: more than one invoice holds.
 const TIME_ENTRIES_MAX: u16 = 2_500;
+/// How often a lost race for one record is run again.
+const RACES_MAX: usize = 4;
 /// Most contracts of one account that are read.
 const CONTRACTS_MAX: u16 = 200;
 
@@ -93,6 +96,64 @@ impl Store {
         }
         for event in events {
             writes.push(outbox::announce(event)?);
+        }
+        self.transact(writes).await
+    }
+
+    /// Salesforce took a case and gave it a number. Returns the case as it then stands; if it had its number
+    /// already, as it stood.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if others keep writing the case.
+    pub async fn number_case(
+        &self,
+        case: &Case,
+        salesforce_id: SalesforceId,
+        number: &str,
+        now: Timestamp,
+        random: &Random,
+    ) -> Result<Case, StoreError> {
+        let tenant = Tenant::new(case.account);
+        let mut case = case.clone();
+        for _ in 0..RACES_MAX {
+            let Some(numbered) = case.numbered(salesforce_id, number.to_owned(), now) else {
+                return Ok(case);
+            };
+            let entry = TimelineEntry::new(Happening::Numbered { number: number.to_owned() }, now, random);
+            let event = Event::case_changed(&numbered, now, random);
+            match self.save_case(&numbered, &[entry], &[event]).await {
+                Ok(()) => return Ok(numbered),
+                Err(StoreError::Conflict) => {
+                    case = self.case(&tenant, case.id).await?.ok_or(StoreError::Conflict)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Conflict)
+    }
+
+    /// A case moved to another account: it leaves the one in the same transaction in which it appears in the
+    /// other, so nobody of the old account can still reach it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote the case first.
+    pub async fn move_case(
+        &self,
+        from: &Case,
+        to: &Case,
+        entry: &TimelineEntry,
+        event: &Event,
+    ) -> Result<(), StoreError> {
+        let key = keys::key(Table::Cases, from.account, Some(from.id.to_string()));
+        let mut writes = vec![
+            Write::Delete { key, condition: Condition::VersionIs(from.version) },
+            put_case(to, Condition::Absent)?,
+            put_timeline(to, entry)?,
+            outbox::announce(event)?,
+        ];
+        if let Some(salesforce_id) = to.salesforce_id {
+            let link = Link { salesforce_id, account: to.account, record: Linked::Case { case: to.id } };
+            writes.push(link.write(Condition::Always)?);
         }
         self.transact(writes).await
     }

@@ -1,0 +1,123 @@
+//! Who is calling.
+
+use axum::extract::{FromRef, FromRequestParts, Query};
+use http::request::Parts;
+use lambda_http::request::RequestContext;
+use portico_domain::{AccountId, UserId, people::Viewer};
+use portico_store::{ClientPerson, Person, Store, Tenant};
+use serde::Deserialize;
+
+use crate::{Kind, Problem};
+
+/// A person who may act, and the account whose records they look at: their own, or, for people of the
+/// consultancy, the one that the query parameter `account` names.
+///
+/// The membership is read on every request. A token only says who somebody is.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    tenant: Tenant,
+    viewer: Viewer,
+}
+
+impl Caller {
+    /// The account whose records they reach.
+    pub fn tenant(&self) -> &Tenant {
+        &self.tenant
+    }
+
+    /// What they may see of them.
+    pub fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Send + Sync,
+    Store: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        #[derive(Deserialize)]
+        struct Entered {
+            account: Option<String>,
+        }
+        let store = Store::from_ref(state);
+        let (tenant, viewer) = match identify(parts, &store).await? {
+            Person::Client(person) => (*person.tenant(), person.viewer().clone()),
+            Person::Staff(person) => {
+                let missing = "Staff say which account they look at: ?account=acct_…";
+                let refused = || {
+                    Problem::new(Kind::InvalidRequest)
+                        .because(missing)
+                        .at("/account", "must be an account id")
+                };
+                let entered = Query::<Entered>::try_from_uri(&parts.uri).map_err(|_| refused())?;
+                let account: AccountId =
+                    entered.0.account.ok_or_else(refused)?.parse().map_err(|_| refused())?;
+                let tenant = store.enter(&person, account).await?.ok_or_else(Problem::not_found)?;
+                (tenant, person.viewer())
+            }
+        };
+        tracing::Span::current()
+            .record("account", tracing::field::display(tenant.account()))
+            .record("user", tracing::field::display(viewer.user()));
+        Ok(Self { tenant, viewer })
+    }
+}
+
+/// A person of a client company. People of the consultancy are refused.
+#[derive(Debug, Clone)]
+pub struct ClientCaller(ClientPerson);
+
+impl std::ops::Deref for ClientCaller {
+    type Target = ClientPerson;
+
+    fn deref(&self) -> &ClientPerson {
+        &self.0
+    }
+}
+
+impl<S> FromRequestParts<S> for ClientCaller
+where
+    S: Send + Sync,
+    Store: FromRef<S>,
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match identify(parts, &Store::from_ref(state)).await? {
+            Person::Client(person) => {
+                tracing::Span::current()
+                    .record("account", tracing::field::display(person.tenant().account()))
+                    .record("user", tracing::field::display(person.viewer().user()));
+                Ok(Self(person))
+            }
+            Person::Staff(_) => {
+                Err(Problem::new(Kind::Forbidden)
+                    .because("This operation is for people of a client company."))
+            }
+        }
+    }
+}
+
+async fn identify(parts: &Parts, store: &Store) -> Result<Person, Problem> {
+    let user = subject(parts).ok_or_else(|| {
+        Problem::new(Kind::Unauthenticated).because("Send a valid access token in the Authorization header.")
+    })?;
+    store.identify(&user).await?.ok_or_else(|| {
+        Problem::new(Kind::AccessEnded).because("This user has no active membership in any account.")
+    })
+}
+
+/// The `sub` of the token that the gateway's authorizer has verified. It comes with the event, never with the
+/// request: no header can set it.
+fn subject(parts: &Parts) -> Option<UserId> {
+    match parts.extensions.get::<RequestContext>()? {
+        RequestContext::ApiGatewayV1(context) => {
+            context.authorizer.fields.get("claims")?.get("sub")?.as_str()?.parse().ok()
+        }
+        _ => None,
+    }
+}

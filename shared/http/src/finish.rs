@@ -1,0 +1,72 @@
+//! What happens around every route: the request log, and the last touch to refusals.
+
+use std::time::Instant;
+
+use axum::{
+    Router,
+    extract::{MatchedPath, Request},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderName, HeaderValue, header};
+use lambda_http::request::RequestContext;
+use tracing::Instrument;
+
+use crate::{Kind, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Puts the shared outside around a function's routes: one log line a request, refusals that name their
+/// request, and answers that nobody caches or sniffs.
+pub fn finish(routes: Router) -> Router {
+    routes
+        .fallback(|| async { Problem::new(Kind::NoSuchRoute).because("There is no such path.") })
+        .method_not_allowed_fallback(|| async {
+            Problem::new(Kind::MethodNotAllowed).because("The path exists, but not with this method.")
+        })
+        .layer(middleware::from_fn(around))
+}
+
+async fn around(request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let request_id = request_id(&request);
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    // No query, no body, no token, no name: ids of records are enough to find out what happened.
+    let span = tracing::info_span!(
+        "request",
+        %request_id,
+        %method,
+        route,
+        account = tracing::field::Empty,
+        user = tracing::field::Empty,
+    );
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let problem = response.extensions_mut().remove::<Problem>();
+    let outcome = problem.as_ref().map_or("ok", |problem| problem.kind().slug());
+    if let Some(problem) = problem {
+        response = problem.respond(request_id.clone()).into_response();
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(value) = HeaderValue::try_from(&request_id) {
+        headers.insert(REQUEST_ID, value);
+    }
+    let milliseconds = started.elapsed().as_millis();
+    let replayed = headers.contains_key("idempotency-replayed");
+    span.in_scope(|| {
+        tracing::info!(status = response.status().as_u16(), outcome, replayed, milliseconds, "answered");
+    });
+    response
+}
+
+/// The gateway's id of the request; what a client quotes to support.
+fn request_id(request: &Request) -> String {
+    let id = match request.extensions().get::<RequestContext>() {
+        Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    };
+    id.unwrap_or_else(|| "unknown".to_owned())
+}
