@@ -24,9 +24,9 @@ const USAGE: &str =
 enum Failure {
     #[error("{0}\n\n{USAGE}")]
     Usage(String),
-    #[error("cannot use {0}: {1}")]
+    #[error("cannot use {0}")]
     File(PathBuf, #[source] std::io::Error),
-    #[error("{0}")]
+    #[error(transparent)]
     Start(#[from] StartError),
 }
 
@@ -36,7 +36,8 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tracing::error!("{failure}");
+            let cause = std::error::Error::source(&failure).map(|cause| format!(": {cause}"));
+            tracing::error!("{failure}{}", cause.unwrap_or_default());
             ExitCode::FAILURE
         }
     }

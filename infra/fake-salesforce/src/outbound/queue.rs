@@ -123,6 +123,10 @@ pub(super) fn claim(
     let mut claimed: Vec<Message> = Vec::new();
     for (sequence, notification_id, object, record_id) in due {
         let (Some(object), Ok(record_id)) = (Object::named(&object), RecordId::parse(&record_id)) else {
+            // An older build knew the object. Left pending it would be looked at for ever.
+            connection
+                .prepare_cached("UPDATE outbound SET state = 'dropped', settled_ms = ?2 WHERE sequence = ?1")?
+                .execute([sequence, now])?;
             continue;
         };
         let open = claimed

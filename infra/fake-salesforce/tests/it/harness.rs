@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    ops::Deref,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -57,9 +58,22 @@ pub fn assertion(key: &str, claims: &Value) -> String {
     jsonwebtoken::encode(&Header::new(Algorithm::RS256), claims, &key).unwrap()
 }
 
-/// A running org and a client with a session.
+/// A running org of this process and a client with a session.
 pub struct TestOrg {
     pub org: FakeSalesforce,
+    remote: Remote,
+}
+
+impl Deref for TestOrg {
+    type Target = Remote;
+
+    fn deref(&self) -> &Remote {
+        &self.remote
+    }
+}
+
+/// A client with a session at an org, wherever it runs.
+pub struct Remote {
     pub http: reqwest::Client,
     pub token: String,
     pub base: String,
@@ -87,23 +101,9 @@ impl Answer {
 impl TestOrg {
     pub async fn start(config: Config) -> TestOrg {
         let now = config.clock.now().as_second();
-        let (key, user) = (config.consumer_key.clone(), config.username.clone());
         let org = FakeSalesforce::start(config).await.unwrap();
         let base = org.address().as_str().trim_end_matches('/').to_owned();
-        let http = http();
-        let assertion =
-            assertion(PRIVATE_KEY, &json!({"iss": key, "sub": user, "aud": base, "exp": now + 120}));
-        let answer: Value = http
-            .post(format!("{base}/services/oauth2/token"))
-            .form(&[("grant_type", GRANT), ("assertion", &assertion)])
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
-        let token = answer["access_token"].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned();
-        TestOrg { org, http, token, base }
+        TestOrg { org, remote: Remote::sign_in_at(base, now).await }
     }
 
     pub async fn local() -> TestOrg {
@@ -112,6 +112,25 @@ impl TestOrg {
 
     pub async fn demo() -> TestOrg {
         TestOrg::start(Config { demo_data: true, ..config() }).await
+    }
+}
+
+impl Remote {
+    /// Signs in at an org that runs on the wall clock.
+    pub async fn sign_in(base: String) -> Remote {
+        Remote::sign_in_at(base, Clock::wall().now().as_second()).await
+    }
+
+    async fn sign_in_at(base: String, now: i64) -> Remote {
+        let http = http();
+        let Config { consumer_key, username, .. } = config();
+        let claims = json!({"iss": consumer_key, "sub": username, "aud": base, "exp": now + 120});
+        let request = http
+            .post(format!("{base}/services/oauth2/token"))
+            .form(&[("grant_type", GRANT), ("assertion", &assertion(PRIVATE_KEY, &claims))]);
+        let answer = answer(request).await;
+        let token = answer.body["access_token"].as_str().unwrap_or_else(|| panic!("{answer:?}")).to_owned();
+        Remote { http, token, base }
     }
 
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

@@ -47,7 +47,7 @@ async fn a_change_arrives_at_once_in_the_documented_shape() {
     assert!(message.all("EnterpriseUrl")[0].starts_with(&format!("{}/services/Soap/c/", org.base)));
     assert_eq!(message.notification_ids().len(), 1);
     assert!(message.notification_ids()[0].starts_with("04l"));
-    assert_eq!(message.all("sf:Id"), [id.clone()]);
+    assert_eq!(message.all("sf:Id"), std::slice::from_ref(&id));
     assert_eq!(message.all("sf:Name"), ["Warm &lt;up&gt; &amp; co"]);
     assert!(message.all("sf:SystemModstamp")[0].ends_with(".000Z"));
     assert!(

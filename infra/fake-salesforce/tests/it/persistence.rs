@@ -1,7 +1,12 @@
+use std::{
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
 use fake_salesforce::{Clock, Config, FakeSalesforce, OutboundConfig, OutboundFaults, StartError, demo};
 use serde_json::json;
 
-use crate::harness::{Receiver, TestOrg, config};
+use crate::harness::{PUBLIC_KEY, Receiver, Remote, TestOrg, config};
 
 #[tokio::test]
 async fn a_restart_keeps_records_counters_and_the_queue() {
@@ -27,7 +32,7 @@ async fn a_restart_keeps_records_counters_and_the_queue() {
     let read = second.get(&format!("/sobjects/Case/{case}")).await;
     assert_eq!(read.body["Subject"], json!("Before the restart"));
     let message = receiver.wait(1).await.remove(0);
-    assert_eq!(message.all("sf:Id"), [case.clone()]);
+    assert_eq!(message.all("sf:Id"), std::slice::from_ref(&case));
     let next = second.create("Case", json!({})).await;
     assert_ne!(next, case);
     let read = second.get(&format!("/sobjects/Case/{next}")).await;
@@ -37,6 +42,58 @@ async fn a_restart_keeps_records_counters_and_the_queue() {
     let old = second.http.get(format!("{}/services/data/v66.0/limits", second.base)).bearer_auth(token);
     assert_eq!(old.send().await.unwrap().status().as_u16(), 401, "sessions end with the process");
     second.org.shutdown().await;
+}
+
+/// A process that is killed when the test is done with it, or fails.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The program itself, killed without warning and started again on the same file.
+#[tokio::test]
+async fn a_killed_process_loses_no_commit() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key.pem");
+    std::fs::write(&key, PUBLIC_KEY).unwrap();
+    let run = || {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_fake-salesforce"))
+            .args(["--port", "0", "--public-key"])
+            .arg(&key)
+            .arg("--data")
+            .arg(directory.path().join("data"))
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let base = lines
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("address=").map(|(_, rest)| rest.to_owned()))
+            .and_then(|rest| {
+                rest.split_whitespace().next().map(|base| base.trim_end_matches('/').to_owned())
+            });
+        (Killed(process), base.unwrap())
+    };
+    let (process, base) = run();
+    let org = Remote::sign_in(base).await;
+    let mut ids = Vec::new();
+    for n in 0..20 {
+        let answer = org.post("/sobjects/Case", json!({"Subject": format!("Case {n}")})).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        ids.push(answer.id());
+    }
+    // SIGKILL, right after the last answer.
+    drop(process);
+
+    let (_process, base) = run();
+    let org = Remote::sign_in(base).await;
+    for id in &ids {
+        assert_eq!(org.get(&format!("/sobjects/Case/{id}")).await.status, 200);
+    }
 }
 
 #[tokio::test]
