@@ -50,7 +50,7 @@ pub struct Mail {
     pub html: Option<String>,
 }
 
-/// All mail, the newest [`KEPT`]. Cheap to clone.
+/// All mail, the newest thousand. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Mailbox {
     store: Store,

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use aws_lambda_events::event::dynamodb::EventRecord;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
-use portico_emulators::{Emulators, StreamError};
+use portico_emulators::{Clock, Emulators, StreamError};
 
 use crate::dynamodb::create_table;
 use crate::support::{Clients, config, start};
@@ -108,4 +108,32 @@ async fn a_consumer_resumes_after_a_restart_where_it_stopped() {
         rest.iter().map(|record| record.event["dynamodb"]["Keys"]["id"]["S"].as_str().unwrap()).collect();
     assert_eq!(ids, ["c", "d"]);
     assert_eq!(rest[0].sequence, records[2].sequence);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_go_after_a_day_once_every_consumer_has_passed_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let emulators = Emulators::start(config(Some(directory.path()))).await.unwrap();
+    let client = Clients::of(&emulators).dynamodb;
+    create_table(&client, "outbox").await;
+    for id in ["a", "b", "c"] {
+        put(&client, id, "1").await;
+    }
+    let records = emulators.streams().read("outbox", None).await.unwrap();
+    emulators.streams().advance("slow", "outbox", &records[0].sequence).await.unwrap();
+    emulators.streams().advance("fast", "outbox", &records[2].sequence).await.unwrap();
+    emulators.shutdown().await;
+
+    let emulators = Emulators::start(config(Some(directory.path()))).await.unwrap();
+    assert_eq!(emulators.streams().read("outbox", None).await.unwrap().len(), 3, "not a day old");
+    emulators.shutdown().await;
+
+    let later = Clock::new(|| "2126-11-22T12:00:00Z".parse().unwrap());
+    let emulators = Emulators::start_at(config(Some(directory.path())), later).await.unwrap();
+    let rest = emulators.streams().read("outbox", None).await.unwrap();
+    let sequences: Vec<_> = rest.iter().map(|record| &record.sequence).collect();
+    assert_eq!(sequences, [&records[1].sequence, &records[2].sequence]);
+    put(&Clients::of(&emulators).dynamodb, "d", "1").await;
+    let new = emulators.streams().read("outbox", Some(&records[2].sequence)).await.unwrap();
+    assert_eq!(new.len(), 1);
 }
