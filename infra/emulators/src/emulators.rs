@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use dynoxide::{Database, DynoxideError};
 use http::HeaderValue;
+use portico_domain::Clock;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,7 +15,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
 use crate::aws_port::{self, Services};
-use crate::clock::Clock;
+use crate::clock::{now_ms, system};
 use crate::cognito::{Cognito, CognitoError};
 use crate::mail::Mailbox;
 use crate::objects::{self, ObjectError, ObjectEvents, Objects};
@@ -143,7 +144,7 @@ impl Emulators {
     ///
     /// [`StartError`] names the port, the directory or the service that is to blame.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        Self::start_at(config, Clock::system()).await
+        Self::start_at(config, system()).await
     }
 
     /// As [`Emulators::start`], with a clock of the caller's for queues, secrets, mail and objects.
@@ -184,7 +185,7 @@ impl Emulators {
 
         let dynamodb_file = private_file(&directory, "dynamodb.sqlite")?;
         let database = open_dynamodb(&dynamodb_file)?;
-        streams::tidy(&dynamodb_file, &store, clock.now_ms()).await?;
+        streams::tidy(&dynamodb_file, &store, now_ms(&clock)).await?;
         let commits = watch::Sender::new(());
         let streams =
             Streams::new(database.clone(), store, commits.subscribe(), region.clone(), account.clone());

@@ -18,11 +18,11 @@ pub mod secrets;
 mod store;
 pub mod streams;
 
-pub use clock::Clock;
 pub use cognito::{Cognito, CognitoError, Pool, PoolSpec};
 pub use emulators::{Config, Emulators, StartError};
 pub use mail::{Mail, Mailbox};
 pub use objects::{ObjectCreated, ObjectError, ObjectEvents, Objects};
+pub use portico_domain::Clock;
 pub use queues::{Depth, Message, NewMessage, QueueError, QueueSpec, Queues, Redrive};
 pub use secrets::{SecretError, Secrets};
 pub use store::StoreError;

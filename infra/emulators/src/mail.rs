@@ -5,13 +5,14 @@ use std::time::Duration;
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
+use portico_domain::Clock;
 use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::clock::Clock;
+use crate::clock::now_ms;
 use crate::json_protocol::{self, Refusal};
 use crate::store::{Store, StoreError, random_id};
 
@@ -137,7 +138,7 @@ impl Mailbox {
 
     /// Keeps a mail and returns its id.
     pub(crate) async fn keep(&self, draft: Draft) -> Result<String, StoreError> {
-        let now = self.clock.now_ms();
+        let now = now_ms(&self.clock);
         let id = self
             .store
             .transact(move |tx| {

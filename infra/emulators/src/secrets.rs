@@ -4,11 +4,12 @@ use axum::response::Response;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, StatusCode};
+use portico_domain::Clock;
 use rusqlite::{OptionalExtension as _, Transaction, params};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::clock::Clock;
+use crate::clock::now_ms;
 use crate::json_protocol::{self, Refusal};
 use crate::store::{Store, StoreError, random_id};
 
@@ -73,7 +74,7 @@ impl Secrets {
     ///
     /// [`SecretError::Invalid`], [`SecretError::Store`].
     pub async fn put(&self, name: &str, text: &str) -> Result<String, SecretError> {
-        let (name, text, now) = (name.to_owned(), text.to_owned(), self.clock.now_ms());
+        let (name, text, now) = (name.to_owned(), text.to_owned(), now_ms(&self.clock));
         let secret = self
             .store
             .transact(move |tx| {
@@ -125,7 +126,7 @@ impl Secrets {
     }
 
     async fn create_secret(&self, input: CreateSecret) -> Result<Value, SecretError> {
-        let now = self.clock.now_ms();
+        let now = now_ms(&self.clock);
         let name = input.name.clone();
         let (secret, version) = self
             .store
@@ -148,7 +149,7 @@ impl Secrets {
     }
 
     async fn put_secret_value(&self, input: PutSecretValue) -> Result<Value, SecretError> {
-        let now = self.clock.now_ms();
+        let now = now_ms(&self.clock);
         let (secret, version) = self
             .store
             .transact(move |tx| {

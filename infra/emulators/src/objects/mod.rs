@@ -14,9 +14,10 @@ mod service;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use portico_domain::Clock;
 use s3s::{S3Error, s3_error};
 
-use crate::clock::Clock;
+use crate::clock::now_ms;
 use crate::queues::{QueueError, QueueSpec, Queues};
 use crate::store::{Store, StoreError};
 use blobs::Blobs;
@@ -158,7 +159,7 @@ impl Objects {
         region: String,
     ) -> Result<Self, ObjectError> {
         queues.create(QueueSpec::standard(EVENTS)).await?;
-        let stale = clock.now_ms().saturating_sub(UPLOAD_MS);
+        let stale = now_ms(&clock).saturating_sub(UPLOAD_MS);
         let named = store.transact(move |tx| catalogue::named_blobs(tx, stale)).await?;
         let blobs = Blobs::open(directory, &named)?;
         Ok(Self { store, clock, queues, blobs: Arc::new(blobs), region })
@@ -175,7 +176,7 @@ impl Objects {
                 "a bucket name has 3 to 63 lower-case letters, digits and hyphens",
             ));
         }
-        let (name, now) = (name.to_owned(), self.clock.now_ms());
+        let (name, now) = (name.to_owned(), now_ms(&self.clock));
         match self.store.transact(move |tx| catalogue::create_bucket(tx, &name, now)).await {
             Err(ObjectError::BucketExists(_)) => Ok(()),
             done => done,

@@ -14,6 +14,7 @@ use super::blobs::{Blob, Checksums, Claims};
 use super::catalogue::{self, Condition, Headers};
 use super::events::EventName;
 use super::{EVENTS, KEY_BYTES, ObjectError, Objects, PAGE};
+use crate::clock::now_ms;
 use crate::store::random_id;
 use crate::{ACCESS_KEY_ID, SECRET_ACCESS_KEY};
 
@@ -36,7 +37,7 @@ impl S3 for Objects {
         &self,
         request: S3Request<CreateBucketInput>,
     ) -> S3Result<S3Response<CreateBucketOutput>> {
-        let (bucket, now) = (request.input.bucket, self.clock.now_ms());
+        let (bucket, now) = (request.input.bucket, now_ms(&self.clock));
         let location = format!("/{bucket}");
         self.store.transact(move |tx| catalogue::create_bucket(tx, &bucket, now)).await?;
         Ok(S3Response::new(CreateBucketOutput { location: Some(location) }))
@@ -366,7 +367,7 @@ impl S3 for Objects {
         };
         let id = random_id().map_err(ObjectError::Store)?.simple().to_string();
         let (upload, bucket, key, now) =
-            (id.clone(), input.bucket.clone(), input.key.clone(), self.clock.now_ms());
+            (id.clone(), input.bucket.clone(), input.key.clone(), now_ms(&self.clock));
         self.store
             .transact(move |tx| catalogue::start_upload(tx, &upload, &bucket, &key, &headers, now))
             .await?;
@@ -408,7 +409,7 @@ impl S3 for Objects {
             blob: blob.name.clone(),
             size: blob.size,
             e_tag: hex::encode(blob.md5),
-            modified_ms: self.clock.now_ms(),
+            modified_ms: now_ms(&self.clock),
         };
         let e_tag = part.e_tag.clone();
         let kept = self
@@ -550,7 +551,7 @@ impl Objects {
             blob: blob.name.clone(),
             size: blob.size,
             e_tag,
-            modified_ms: self.clock.now_ms(),
+            modified_ms: now_ms(&self.clock),
             headers,
             checksums: blob.checksums,
         };

@@ -13,10 +13,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use portico_domain::Clock;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::clock::Clock;
+use crate::clock::now_ms;
 use crate::store::{Store, StoreError};
 
 pub(crate) use ledger::send as append;
@@ -114,7 +115,7 @@ impl Queues {
     /// the other way round.
     pub async fn create(&self, spec: QueueSpec) -> Result<(), QueueError> {
         spec.check()?;
-        let now = self.clock.now_ms();
+        let now = now_ms(&self.clock);
         let name = spec.name.clone();
         self.store.transact(move |tx| ledger::create(tx, &spec, now)).await?;
         self.changed(&name);
@@ -147,7 +148,7 @@ impl Queues {
     /// [`QueueError`] for the rules of SQS: size, group and deduplication ids, delay.
     pub async fn send(&self, queue: &str, message: NewMessage) -> Result<Sent, QueueError> {
         message.check()?;
-        let now = self.clock.now_ms();
+        let now = now_ms(&self.clock);
         let name = queue.to_owned();
         let sent = self.store.transact(move |tx| ledger::send(tx, &name, &message, now)).await?;
         self.changed(queue);
@@ -185,7 +186,7 @@ impl Queues {
         let mut stopping = self.stopping.clone();
         loop {
             changes.mark_unchanged();
-            let (name, now) = (queue.to_owned(), self.clock.now_ms());
+            let (name, now) = (queue.to_owned(), now_ms(&self.clock));
             let taken =
                 self.store.transact(move |tx| ledger::receive(tx, &name, max, visibility, now)).await?;
             for dead_letter_queue in &taken.moved_to {
@@ -214,7 +215,7 @@ impl Queues {
     ///
     /// [`QueueError::InvalidReceipt`]; on a FIFO queue also [`QueueError::NotInFlight`].
     pub async fn delete(&self, queue: &str, receipt: &str) -> Result<(), QueueError> {
-        let (name, receipt, now) = (queue.to_owned(), receipt.to_owned(), self.clock.now_ms());
+        let (name, receipt, now) = (queue.to_owned(), receipt.to_owned(), now_ms(&self.clock));
         self.store.transact(move |tx| ledger::delete(tx, &name, &receipt, now)).await?;
         // The next message of the group may be received now.
         self.changed(queue);
@@ -236,7 +237,7 @@ impl Queues {
         if visibility > limits::VISIBILITY {
             return Err(QueueError::Invalid("the visibility time-out is longer than 12 hours".into()));
         }
-        let (name, receipt, now) = (queue.to_owned(), receipt.to_owned(), self.clock.now_ms());
+        let (name, receipt, now) = (queue.to_owned(), receipt.to_owned(), now_ms(&self.clock));
         self.store
             .transact(move |tx| ledger::change_visibility(tx, &name, &receipt, visibility, now))
             .await?;
@@ -250,7 +251,7 @@ impl Queues {
     ///
     /// [`QueueError::NoSuchQueue`].
     pub async fn depth(&self, queue: &str) -> Result<Depth, QueueError> {
-        let (name, now) = (queue.to_owned(), self.clock.now_ms());
+        let (name, now) = (queue.to_owned(), now_ms(&self.clock));
         self.store.transact(move |tx| ledger::depth(tx, &name, now)).await
     }
 
@@ -280,7 +281,7 @@ impl Queues {
     ///
     /// [`QueueError::NoSuchQueue`].
     pub async fn redrive(&self, dead_letter_queue: &str) -> Result<usize, QueueError> {
-        let (name, now) = (dead_letter_queue.to_owned(), self.clock.now_ms());
+        let (name, now) = (dead_letter_queue.to_owned(), now_ms(&self.clock));
         let (moved, sources) = self.store.transact(move |tx| ledger::redrive(tx, &name, now)).await?;
         for source in &sources {
             self.changed(source);
