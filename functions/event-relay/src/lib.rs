@@ -1,1 +1,199 @@
 //! Outbox stream: hands each event to those who act on it, and tells open browsers.
+//!
+//! Queues first, browsers second: an event counts as relayed once every queue has it. A push that fails is
+//! logged and forgotten, because a browser catches up whenever it reads.
+
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use portico_aws::{
+    BatchAnswer, BootError, Cloud, Failure, Function, Push, PushError, Pushed, Queue, QueueError,
+};
+use portico_domain::{
+    events::{Event, Fact},
+    people::Viewer,
+};
+use portico_store::{Listener, Store, StoreError, Tenant, engine::Table, outbox};
+use serde::{Deserialize, Serialize};
+use serde_dynamo::Item;
+
+/// How long the writer leaves a new case alone: case-submission asks Salesforce itself within 3 seconds, and
+/// nearly always succeeds.
+const SUBMISSION_HEAD_START: Duration = Duration::from_secs(6);
+/// How many browsers are told at once.
+const PUSHES_AT_ONCE: usize = 16;
+
+/// What this function works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The portal's records.
+    pub store: Store,
+    /// Those who act on events.
+    pub queues: Queues,
+    /// The way to open browsers.
+    pub push: Push,
+}
+
+/// Those who act on events.
+#[derive(Clone)]
+pub struct Queues {
+    /// Carries the portal's changes to Salesforce.
+    pub writer: Queue,
+    /// Bills closed cases.
+    pub invoicing: Queue,
+    /// Renders invoices.
+    pub rendering: Queue,
+}
+
+/// The function, from the cloud that it runs in.
+///
+/// # Errors
+/// [`BootError`] if `template.yaml` does not give it what it needs.
+pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
+    let deps = Deps {
+        store: cloud.store(&[Table::Members, Table::Connections])?,
+        queues: Queues {
+            writer: cloud.queue("WRITER_QUEUE_URL")?,
+            invoicing: cloud.queue("INVOICING_QUEUE_URL")?,
+            rendering: cloud.queue("RENDERING_QUEUE_URL")?,
+        },
+        push: cloud.push("PUSH_URL")?,
+    };
+    Ok(Function::event(move |records: Records, _| relay(deps.clone(), records)))
+}
+
+/// A batch of the outbox's stream. Only what is read of it.
+#[derive(Debug, Deserialize)]
+pub struct Records {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Record {
+    dynamodb: Change,
+}
+
+#[derive(Debug, Deserialize)]
+struct Change {
+    #[serde(rename = "SequenceNumber")]
+    sequence: String,
+    #[serde(rename = "NewImage")]
+    new_image: Option<Item>,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum RelayError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+}
+
+/// Relays in order and stops at the first event that cannot be relayed: the stream comes back from there, and
+/// nothing overtakes.
+async fn relay(deps: Deps, batch: Records) -> Result<BatchAnswer, std::convert::Infallible> {
+    for Record { dynamodb: Change { sequence, new_image } } in batch.records {
+        let Some(image) = new_image else { continue };
+        if let Err(error) = relay_one(&deps, image).await {
+            tracing::warn!(%error, sequence, "an event is not relayed yet");
+            return Ok(BatchAnswer { failures: vec![Failure { item: sequence }] });
+        }
+    }
+    Ok(BatchAnswer::default())
+}
+
+async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
+    let event = outbox::event_of(image)?;
+    match &event.fact {
+        Fact::CaseSubmitted { .. } => deps.queues.writer.send_later(&event, SUBMISSION_HEAD_START).await?,
+        Fact::CaseClosed { .. } => deps.queues.invoicing.send(&event).await?,
+        Fact::FileAdded { .. } => deps.queues.writer.send(&event).await?,
+        Fact::InvoiceIssued { .. } => {
+            deps.queues.rendering.send(&event).await?;
+            deps.queues.writer.send(&event).await?;
+        }
+        Fact::CaseChanged { .. } | Fact::InvoiceRendered { .. } => {}
+    }
+    if let Some(news) = News::of(&event) {
+        tell(deps, &event, &news).await?;
+    }
+    Ok(())
+}
+
+/// What a browser is told: ids and versions, never content. It then reads with its user's own rights.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type")]
+enum News {
+    #[serde(rename = "case.changed")]
+    CaseChanged { case: String, version: u64 },
+    #[serde(rename = "invoice.changed")]
+    InvoiceChanged { invoice: String },
+}
+
+impl News {
+    fn of(event: &Event) -> Option<Self> {
+        match &event.fact {
+            Fact::CaseChanged { case, version } => {
+                Some(Self::CaseChanged { case: case.to_string(), version: *version })
+            }
+            Fact::InvoiceIssued { invoice, .. } | Fact::InvoiceRendered { invoice, .. } => {
+                Some(Self::InvoiceChanged { invoice: invoice.to_string() })
+            }
+            // A change of the case is announced by itself.
+            Fact::CaseSubmitted { .. } | Fact::CaseClosed { .. } | Fact::FileAdded { .. } => None,
+        }
+    }
+
+    fn is_for(&self, viewer: &Viewer, event: &Event) -> bool {
+        match self {
+            Self::CaseChanged { .. } => viewer.may_see(&event.audience),
+            Self::InvoiceChanged { .. } => viewer.may_see_invoices(),
+        }
+    }
+}
+
+async fn tell(deps: &Deps, event: &Event, news: &News) -> Result<(), RelayError> {
+    let listeners = deps.store.listeners(&Tenant::of_event(event)).await?;
+    let message = serde_json::to_string(news).map_err(QueueError::from)?;
+    stream::iter(listeners)
+        .for_each_concurrent(PUSHES_AT_ONCE, |listener| async {
+            let connection = listener.connection.clone();
+            if let Err(error) = tell_one(deps, listener, event, news, &message).await {
+                tracing::warn!(connection, %error, "a browser was not told");
+            }
+        })
+        .await;
+    Ok(())
+}
+
+#[derive(Debug, thiserror::Error)]
+enum TellError {
+    #[error(transparent)]
+    Push(#[from] PushError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+async fn tell_one(
+    deps: &Deps,
+    listener: Listener,
+    event: &Event,
+    news: &News,
+    message: &str,
+) -> Result<(), TellError> {
+    match listener.viewer {
+        // Somebody who has left, or now belongs elsewhere: the line is cut, not just silent.
+        None => {
+            deps.push.hang_up(&listener.connection).await?;
+            deps.store.disconnect(&listener.connection).await?;
+        }
+        Some(viewer) if news.is_for(&viewer, event) => {
+            if deps.push.send(&listener.connection, message).await? == Pushed::Gone {
+                deps.store.disconnect(&listener.connection).await?;
+            }
+        }
+        Some(_) => {}
+    }
+    Ok(())
+}

@@ -1,1 +1,159 @@
-//! GET /invoices, GET /invoices/{invoiceId} and its PDF.
+//! `GET /invoices`, `GET /invoices/{invoiceId}` and `GET /invoices/{invoiceId}/pdf`.
+
+use axum::{
+    Json, Router,
+    extract::{FromRef, Path, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use portico_aws::{BootError, Bucket, Cloud, Function};
+use portico_domain::{
+    InvoiceId,
+    billing::Invoice,
+    files::{DOWNLOAD_WINDOW, FileName, content_disposition},
+};
+use portico_http::{
+    Caller, Kind, PageBody, PageQuery, Problem, ProblemBody, cursor_refused, finish, views::InvoiceView,
+};
+use portico_store::{Store, engine::Table};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Seconds after which a PDF that is still being rendered should be asked for again.
+const RENDERING_RETRY_SECONDS: u16 = 2;
+
+/// What this function works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The portal's records.
+    pub store: Store,
+    /// Where the PDFs lie.
+    pub bucket: Bucket,
+}
+
+impl FromRef<Deps> for Store {
+    fn from_ref(deps: &Deps) -> Self {
+        deps.store.clone()
+    }
+}
+
+/// The function, from the cloud that it runs in.
+///
+/// # Errors
+/// [`BootError`] if `template.yaml` does not give it what it needs.
+pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
+    let store = cloud.store(&[Table::Members, Table::Accounts, Table::Invoices])?;
+    Ok(Function::http(routes(Deps { store, bucket: cloud.bucket("INVOICES_BUCKET")? })))
+}
+
+/// The routes.
+pub fn routes(deps: Deps) -> Router {
+    finish(api().with_state(deps).into())
+}
+
+/// The routes and their description.
+pub fn api() -> OpenApiRouter<Deps> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(detail)).routes(routes!(pdf))
+}
+
+/// List invoices
+///
+/// For managers and billing contacts.
+#[utoipa::path(
+    get,
+    path = "/invoices",
+    operation_id = "listInvoices",
+    tag = "invoices",
+    params(PageQuery, ("account" = Option<String>, Query, description = "Staff only: whose invoices")),
+    responses(
+        (status = 200, description = "A page of invoices", body = PageBody<InvoiceView>),
+        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+async fn list(
+    State(deps): State<Deps>,
+    caller: Caller,
+    page: PageQuery,
+) -> Result<Json<PageBody<InvoiceView>>, Problem> {
+    if !caller.viewer().may_see_invoices() {
+        return Err(Problem::new(Kind::Forbidden).because("Invoices are for managers and billing contacts."));
+    }
+    let found =
+        deps.store.invoices(caller.tenant(), page.size, page.cursor).await?.map_err(cursor_refused)?;
+    let items = found.items.iter().map(InvoiceView::summary).collect();
+    Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
+}
+
+/// Read an invoice
+///
+/// With every position: minutes, hours, rate, amount.
+#[utoipa::path(
+    get,
+    path = "/invoices/{invoiceId}",
+    operation_id = "readInvoice",
+    tag = "invoices",
+    params(
+        ("invoiceId" = String, Path, description = "The invoice"),
+        ("account" = Option<String>, Query, description = "Staff only: whose invoice"),
+    ),
+    responses(
+        (status = 200, description = "The invoice", body = InvoiceView),
+        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such invoice for this user", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+async fn detail(
+    State(deps): State<Deps>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<InvoiceView>, Problem> {
+    Ok(Json(InvoiceView::detail(&visible(&deps, &caller, &id).await?)))
+}
+
+/// Download an invoice as PDF
+///
+/// Redirects to the store; the link works for 5 minutes. 503 with `Retry-After` while it is being rendered.
+#[utoipa::path(
+    get,
+    path = "/invoices/{invoiceId}/pdf",
+    operation_id = "downloadInvoicePdf",
+    tag = "invoices",
+    params(
+        ("invoiceId" = String, Path, description = "The invoice"),
+        ("account" = Option<String>, Query, description = "Staff only: whose invoice"),
+    ),
+    responses(
+        (status = 303, description = "Where the PDF is", headers(("Location" = String, description = "Works for 5 minutes"))),
+        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 404, description = "No such invoice for this user", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Being rendered", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+)]
+async fn pdf(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+    let invoice = visible(&deps, &caller, &id).await?;
+    let Some(rendered) = &invoice.rendered else {
+        return Err(Problem::new(Kind::Unavailable)
+            .because("The PDF is being rendered.")
+            .retry_after(RENDERING_RETRY_SECONDS));
+    };
+    let name = FileName::try_from(format!("invoice-{}.pdf", invoice.number.as_str()))
+        .map_err(|error| Problem::internal(&error))?;
+    let disposition = content_disposition(&name);
+    let signed =
+        deps.bucket.presign_download(&rendered.key, &disposition, "application/pdf", DOWNLOAD_WINDOW).await;
+    let url = signed.map_err(|error| Problem::internal(&error))?.url;
+    let location = HeaderValue::try_from(url).map_err(|error| Problem::internal(&error))?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// The invoice, if there is one and the caller may see it. For everybody else it is not there.
+async fn visible(deps: &Deps, caller: &Caller, id: &str) -> Result<Invoice, Problem> {
+    let id: InvoiceId = id.parse().map_err(|_| Problem::not_found())?;
+    if !caller.viewer().may_see_invoices() {
+        return Err(Problem::not_found());
+    }
+    deps.store.invoice(caller.tenant(), id).await?.ok_or_else(Problem::not_found)
+}

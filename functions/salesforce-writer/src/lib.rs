@@ -1,1 +1,166 @@
-//! Queue: carries the portal's own changes to Salesforce, each once.
+//! Carries the portal's own changes to Salesforce, each once.
+//!
+//! Every write is an upsert by an external id that the org holds unique, so a message that comes twice, or whose
+//! answer was lost, makes nothing twice. What may pass is left to the queue, which brings it back later; what
+//! Salesforce refuses for good ends in the dead letters, where people see it.
+
+use portico_aws::{Batch, BootError, Cloud, Function};
+use portico_domain::{
+    CaseId, Clock, FileId, InvoiceId, Random, SalesforceId,
+    cases::Case,
+    events::{Event, Fact},
+    people::Account,
+};
+use portico_salesforce::{Salesforce, SalesforceError};
+use portico_store::{Store, StoreError, Tenant, engine::Table};
+
+/// How often a lost race for a record is run again.
+const RACES_MAX: usize = 5;
+
+/// What this function works with.
+#[derive(Clone)]
+pub struct Deps {
+    /// The portal's records.
+    pub store: Store,
+    /// The org.
+    pub salesforce: Salesforce,
+    /// The time.
+    pub clock: Clock,
+    /// New ids.
+    pub random: Random,
+}
+
+/// The function, from the cloud that it runs in.
+///
+/// # Errors
+/// [`BootError`] if `template.yaml` does not give it what it needs.
+pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
+    let tables = [
+        Table::Accounts,
+        Table::Members,
+        Table::Cases,
+        Table::CaseActivity,
+        Table::Files,
+        Table::Invoices,
+        Table::Outbox,
+        Table::SalesforceLinks,
+    ];
+    let deps = Deps {
+        store: cloud.store(&tables)?,
+        salesforce: cloud.salesforce().await?,
+        clock: cloud.clock(),
+        random: cloud.random(),
+    };
+    Ok(Function::event(move |batch: Batch, _| {
+        let deps = deps.clone();
+        async move { Ok::<_, std::convert::Infallible>(batch.each(|event| write(&deps, event)).await) }
+    }))
+}
+
+/// Why a change has not reached Salesforce.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// The portal's records cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Salesforce did not take it.
+    #[error(transparent)]
+    Salesforce(#[from] SalesforceError),
+    /// The record that an event names is not there.
+    #[error("{0} is not in the store")]
+    Missing(String),
+    /// The case has to reach Salesforce first.
+    #[error("{0} is not in Salesforce yet")]
+    CaseNotThere(CaseId),
+}
+
+async fn write(deps: &Deps, event: Event) -> Result<(), WriteError> {
+    let tenant = Tenant::of_event(&event);
+    match event.fact {
+        Fact::CaseSubmitted { case } => hand_over_case(deps, &tenant, case).await,
+        Fact::FileAdded { case, file } => refer_to_file(deps, &tenant, case, file).await,
+        Fact::InvoiceIssued { case, invoice } => record_invoice(deps, &tenant, case, invoice).await,
+        // Nothing that Salesforce does not know already.
+        Fact::CaseChanged { .. } | Fact::CaseClosed { .. } | Fact::InvoiceRendered { .. } => Ok(()),
+    }
+}
+
+async fn hand_over_case(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<(), WriteError> {
+    let case = case(deps, tenant, id).await?;
+    if case.number.is_some() {
+        return Ok(());
+    }
+    // The first attempt may have got through with its answer lost, and an agent may have worked on the case
+    // since: look before writing over it.
+    let taken = match deps.salesforce.find_case(&case).await? {
+        Some(taken) => taken,
+        None => deps.salesforce.submit_case(&case, &account(deps, tenant).await?).await?,
+    };
+    let now = deps.clock.now();
+    deps.store.number_case(&case, taken.id, &taken.number, now, &deps.random).await?;
+    Ok(())
+}
+
+async fn refer_to_file(deps: &Deps, tenant: &Tenant, case_id: CaseId, id: FileId) -> Result<(), WriteError> {
+    let missing = || WriteError::Missing(id.to_string());
+    let mut file = deps.store.file(tenant, id).await?.ok_or_else(missing)?;
+    if file.salesforce_id.is_some() {
+        return Ok(());
+    }
+    let parent = in_salesforce(&case(deps, tenant, case_id).await?)?;
+    let uploader = deps.store.membership(&file.uploaded_by).await?;
+    let Some(reference) = deps.salesforce.refer_to_file(&file, parent, uploader.as_ref()).await? else {
+        return Ok(());
+    };
+    for _ in 0..RACES_MAX {
+        file.salesforce_id = Some(reference);
+        file.version += 1;
+        match deps.store.save_file(&file).await {
+            Err(StoreError::Conflict) => file = deps.store.file(tenant, id).await?.ok_or_else(missing)?,
+            done => return Ok(done?),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+async fn record_invoice(
+    deps: &Deps,
+    tenant: &Tenant,
+    case_id: CaseId,
+    id: InvoiceId,
+) -> Result<(), WriteError> {
+    let missing = || WriteError::Missing(id.to_string());
+    let mut invoice = deps.store.invoice(tenant, id).await?.ok_or_else(missing)?;
+    if invoice.salesforce_id.is_some() {
+        return Ok(());
+    }
+    let parent = in_salesforce(&case(deps, tenant, case_id).await?)?;
+    let account = account(deps, tenant).await?;
+    let Some(record) = deps.salesforce.record_invoice(&invoice, &account, parent).await? else {
+        return Ok(());
+    };
+    for _ in 0..RACES_MAX {
+        invoice.salesforce_id = Some(record);
+        invoice.version += 1;
+        match deps.store.save_invoice(&invoice, &[]).await {
+            Err(StoreError::Conflict) => {
+                invoice = deps.store.invoice(tenant, id).await?.ok_or_else(missing)?
+            }
+            done => return Ok(done?),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+async fn case(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<Case, WriteError> {
+    deps.store.case(tenant, id).await?.ok_or_else(|| WriteError::Missing(id.to_string()))
+}
+
+async fn account(deps: &Deps, tenant: &Tenant) -> Result<Account, WriteError> {
+    let account = deps.store.account(tenant).await?;
+    account.ok_or_else(|| WriteError::Missing(tenant.account().to_string()))
+}
+
+fn in_salesforce(case: &Case) -> Result<SalesforceId, WriteError> {
+    case.salesforce_id.ok_or(WriteError::CaseNotThere(case.id))
+}

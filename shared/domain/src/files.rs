@@ -127,11 +127,14 @@ pub struct Declaration {
 }
 
 impl Declaration {
-    /// Checks the size, which has no type of its own.
-    pub fn checked(self) -> Result<Self, FileError> {
-        match self.size {
+    /// A size that the store takes.
+    ///
+    /// # Errors
+    /// [`FileError`] if it is none.
+    pub fn checked_size(size: u64) -> Result<u64, FileError> {
+        match size {
             0 => Err(FileError::Empty),
-            1..=FILE_BYTES_MAX => Ok(self),
+            1..=FILE_BYTES_MAX => Ok(size),
             _ => Err(FileError::TooLarge),
         }
     }

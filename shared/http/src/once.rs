@@ -33,7 +33,7 @@ pub struct Once<T> {
 
 impl<T> Once<T> {
     /// The ticket for this command of this user in this account, and what it asks for.
-    pub fn by(self, tenant: &Tenant, user: &UserId, operation: &'static str, now: Timestamp) -> (Ticket, T) {
+    pub fn by(self, tenant: &Tenant, user: &UserId, operation: &str, now: Timestamp) -> (Ticket, T) {
         (Ticket::new(tenant, user, operation, &self.key, &self.body, now), self.parsed)
     }
 }

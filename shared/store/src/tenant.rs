@@ -1,6 +1,6 @@
 //! The capability to reach one account's records.
 
-use portico_domain::{AccountId, events::Event, files::ObjectKey};
+use portico_domain::{AccountId, cases::Case, events::Event, files::ObjectKey};
 
 use crate::Link;
 
@@ -23,6 +23,11 @@ impl Tenant {
     /// The account that a committed event is about.
     pub fn of_event(event: &Event) -> Self {
         Self::new(event.account)
+    }
+
+    /// The account of a stored case.
+    pub fn of_case(case: &Case) -> Self {
+        Self::new(case.account)
     }
 
     /// The account under which an object lies; the portal alone chooses keys.

@@ -93,7 +93,7 @@ impl Ticket {
     pub fn new(
         tenant: &Tenant,
         user: &UserId,
-        operation: &'static str,
+        operation: &str,
         header: &str,
         body: &[u8],
         now: Timestamp,
