@@ -80,3 +80,23 @@ pub fn trace_id(clock: &Clock, random: &Random) -> String {
 pub fn request_time(now: Timestamp) -> String {
     now.strftime("%d/%b/%Y:%H:%M:%S +0000").to_string()
 }
+
+/// The ARN of a secret, without the suffix that Secrets Manager adds; both forms name it.
+#[must_use]
+pub fn secret_arn(logical_id: &str) -> String {
+    format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}", name(logical_id))
+}
+
+/// The ARN of a user pool.
+#[must_use]
+pub fn pool_arn(pool_id: &str) -> String {
+    format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{pool_id}")
+}
+
+/// An `Authorization` header that names the local key. The emulators look at the key, not at the signature.
+pub(crate) fn authorization(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=local",
+        portico_emulators::ACCESS_KEY_ID
+    )
+}

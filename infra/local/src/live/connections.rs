@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE;
 use jiff::Timestamp;
 use portico_domain::Random;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// Pushes that wait for a slow browser; more are refused with 429, as AWS refuses above its own bound.
 const OUTBOX_MESSAGES: usize = 64;
@@ -66,11 +66,13 @@ struct Entry {
 pub(super) struct Connections {
     most: usize,
     entries: Mutex<HashMap<String, Entry>>,
+    /// Connections whose `$disconnect` has not been told yet.
+    unfinished: watch::Sender<usize>,
 }
 
 impl Connections {
     pub(super) fn new(most: usize) -> Self {
-        Self { most, entries: Mutex::default() }
+        Self { most, entries: Mutex::default(), unfinished: watch::Sender::new(0) }
     }
 
     /// Makes room for a connection; `None` if there is none.
@@ -82,12 +84,24 @@ impl Connections {
         let (outbox, receiver) = mpsc::channel(OUTBOX_MESSAGES);
         let last_active_at = connection.connected_at;
         entries.insert(connection.id.clone(), Entry { connection, outbox, last_active_at });
+        self.unfinished.send_modify(|count| *count = count.saturating_add(1));
         Some(receiver)
     }
 
     /// Whether the connection was still there.
     pub(super) fn remove(&self, id: &str) -> bool {
         self.entries().remove(id).is_some()
+    }
+
+    /// A removed connection's `$disconnect` was told.
+    pub(super) fn finished(&self) {
+        self.unfinished.send_modify(|count| *count = count.saturating_sub(1));
+    }
+
+    /// Waits until every connection is removed and finished.
+    pub(super) async fn empty(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.unfinished.subscribe().wait_for(|count| *count == 0).await;
     }
 
     pub(super) fn touch(&self, id: &str, now: Timestamp) {

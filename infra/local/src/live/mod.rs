@@ -113,6 +113,11 @@ impl Live {
             stop,
         })
     }
+
+    /// Waits until every connection is closed and its `$disconnect` was told.
+    pub async fn closed(&self) {
+        self.connections.empty().await;
+    }
 }
 
 /// The sockets under `/` and the stage, the management API beside them.
@@ -210,6 +215,7 @@ impl Live {
             // Best effort, as on AWS; a failure is logged by the invocation.
             let _ = lambda.invoke(&event::disconnect(&self.scene(connection), code, reason)).await;
         }
+        self.connections.finished();
     }
 
     /// Hands a text message to its route; returns what goes back at once, if anything does.

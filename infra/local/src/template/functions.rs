@@ -37,6 +37,34 @@ pub struct Function {
     pub events: Vec<EventSource>,
     /// Present if it has a URL.
     pub url: Option<FunctionUrl>,
+    /// What happens to asynchronous invocations that fail.
+    pub event_invoke: EventInvoke,
+}
+
+/// `EventInvokeConfig`: asynchronous invocations of a function.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct EventInvoke {
+    /// 0 to 2.
+    #[serde(default = "default_event_retries")]
+    pub maximum_retry_attempts: u32,
+    /// Where an event goes after the last attempt.
+    #[serde(default)]
+    pub destination_config: DestinationConfig,
+}
+
+impl Default for EventInvoke {
+    fn default() -> Self {
+        Self {
+            maximum_retry_attempts: default_event_retries(),
+            destination_config: DestinationConfig::default(),
+        }
+    }
+}
+
+/// <https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-configuring.html>
+fn default_event_retries() -> u32 {
+    2
 }
 
 /// `FunctionUrlConfig` with the authorization and the mode that the local cloud serves.
@@ -272,6 +300,7 @@ struct Properties {
     #[serde(default)]
     environment: Environment,
     function_url_config: Option<FunctionUrlConfig>,
+    event_invoke_config: Option<EventInvoke>,
 }
 
 #[derive(Default, Deserialize)]
@@ -366,6 +395,7 @@ impl Template {
             environment,
             events,
             url,
+            event_invoke: properties.event_invoke_config.or(globals.event_invoke_config).unwrap_or_default(),
         })
     }
 }

@@ -269,6 +269,23 @@ impl Template {
         Ok(scope)
     }
 
+    /// Whether the template has a parameter of this name.
+    #[must_use]
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.section("Parameters").iter().any(|(known, _)| known == name)
+    }
+
+    /// The logical ids of the functions that have a URL; their addresses are needed before their variables.
+    #[must_use]
+    pub fn functions_with_url(&self) -> Vec<String> {
+        let has_url =
+            |node: &Node| node.get("Properties").and_then(|node| node.get("FunctionUrlConfig")).is_some();
+        let functions = self.section("Resources").iter().filter(|(_, node)| {
+            node.get("Type").and_then(Node::text) == Some("AWS::Serverless::Function") && has_url(node)
+        });
+        functions.map(|(id, _)| id.clone()).collect()
+    }
+
     fn section(&self, name: &str) -> &[(String, Node)] {
         self.root.get(name).and_then(Node::entries).unwrap_or_default()
     }

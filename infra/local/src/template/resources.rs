@@ -155,8 +155,51 @@ pub struct Pool {
     pub mfa_configuration: Option<String>,
     /// Who may create users.
     pub admin_create_user_config: Option<Json>,
-    /// The rules for passwords, as the API takes them.
-    pub policies: Option<Json>,
+    /// The rules for passwords.
+    #[serde(default)]
+    pub policies: PoolPolicies,
+}
+
+/// `Policies` of a pool.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct PoolPolicies {
+    /// For every password.
+    #[serde(default)]
+    pub password_policy: PasswordPolicy,
+}
+
+/// `PasswordPolicy`. The emulator always demands upper case, lower case, a digit and a symbol; only the length is
+/// taken over.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct PasswordPolicy {
+    /// Shortest password.
+    pub minimum_length: u32,
+    #[serde(default, rename = "RequireLowercase")]
+    _require_lowercase: Option<bool>,
+    #[serde(default, rename = "RequireUppercase")]
+    _require_uppercase: Option<bool>,
+    #[serde(default, rename = "RequireNumbers")]
+    _require_numbers: Option<bool>,
+    #[serde(default, rename = "RequireSymbols")]
+    _require_symbols: Option<bool>,
+    #[serde(default, rename = "TemporaryPasswordValidityDays")]
+    _temporary_password_validity_days: Option<u32>,
+}
+
+impl Default for PasswordPolicy {
+    /// Cognito's own: eight characters.
+    fn default() -> Self {
+        Self {
+            minimum_length: 8,
+            _require_lowercase: None,
+            _require_uppercase: None,
+            _require_numbers: None,
+            _require_symbols: None,
+            _temporary_password_validity_days: None,
+        }
+    }
 }
 
 /// An `AWS::Cognito::UserPoolClient`.
@@ -172,26 +215,64 @@ pub struct Client {
     pub prevent_user_existence_errors: Option<String>,
     /// Whether refresh tokens can be revoked.
     pub enable_token_revocation: Option<bool>,
-    /// In the unit below; hours by default.
-    pub access_token_validity: Option<u32>,
-    /// In the unit below; hours by default.
-    pub id_token_validity: Option<u32>,
-    /// In the unit below; days by default.
-    pub refresh_token_validity: Option<u32>,
-    /// The units of the three above.
-    pub token_validity_units: Option<TokenValidityUnits>,
+    access_token_validity: Option<u32>,
+    id_token_validity: Option<u32>,
+    refresh_token_validity: Option<u32>,
+    #[serde(default)]
+    token_validity_units: TokenValidityUnits,
 }
 
-/// `TokenValidityUnits`: `seconds`, `minutes`, `hours` or `days`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
-pub struct TokenValidityUnits {
-    /// Of the access token.
-    pub access_token: Option<String>,
-    /// Of the ID token.
-    pub id_token: Option<String>,
-    /// Of the refresh token.
-    pub refresh_token: Option<String>,
+struct TokenValidityUnits {
+    access_token: Option<Unit>,
+    id_token: Option<Unit>,
+    refresh_token: Option<Unit>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Unit {
+    Seconds,
+    Minutes,
+    Hours,
+    Days,
+}
+
+impl Unit {
+    fn seconds(self, count: u32) -> u32 {
+        count.saturating_mul(match self {
+            Self::Seconds => 1,
+            Self::Minutes => 60,
+            Self::Hours => 3_600,
+            Self::Days => 86_400,
+        })
+    }
+}
+
+/// Cognito's defaults: an hour for access and ID tokens, 30 days for refresh tokens.
+/// <https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateUserPoolClient.html>
+impl Client {
+    /// How long an access token is valid.
+    #[must_use]
+    pub fn access_token_seconds(&self) -> u32 {
+        let unit = self.token_validity_units.access_token.unwrap_or(Unit::Hours);
+        unit.seconds(self.access_token_validity.unwrap_or(1))
+    }
+
+    /// How long an ID token is valid.
+    #[must_use]
+    pub fn id_token_seconds(&self) -> u32 {
+        let unit = self.token_validity_units.id_token.unwrap_or(Unit::Hours);
+        unit.seconds(self.id_token_validity.unwrap_or(1))
+    }
+
+    /// How long a refresh token is valid.
+    #[must_use]
+    pub fn refresh_token_seconds(&self) -> u32 {
+        let unit = self.token_validity_units.refresh_token.unwrap_or(Unit::Days);
+        unit.seconds(self.refresh_token_validity.unwrap_or(30))
+    }
 }
 
 /// An `AWS::SecretsManager::Secret`, created empty.

@@ -1,0 +1,55 @@
+//! Which crate is behind which function of the template.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use portico_aws::{BootError, Cloud, Function};
+
+type Booting = Pin<Box<dyn Future<Output = Result<Function, BootError>> + Send>>;
+type Constructor = Arc<dyn Fn(Cloud) -> Booting + Send + Sync>;
+
+/// Constructors by the name of the binary (`Metadata.BuildProperties.Binary`).
+#[derive(Clone, Default)]
+pub struct Functions(BTreeMap<String, Constructor>);
+
+impl fmt::Debug for Functions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl Functions {
+    /// Adds a function; a later one of the same name replaces an earlier one.
+    #[must_use]
+    pub fn with<B, Fut>(mut self, binary: &str, constructor: B) -> Self
+    where
+        B: Fn(Cloud) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Function, BootError>> + Send + 'static,
+    {
+        self.0.insert(
+            binary.to_owned(),
+            Arc::new(move |cloud: Cloud| -> Booting { Box::pin(constructor(cloud)) }),
+        );
+        self
+    }
+
+    /// Whether there is a function of this name.
+    #[must_use]
+    pub fn has(&self, binary: &str) -> bool {
+        self.0.contains_key(binary)
+    }
+
+    /// Starts a function as Lambda would; `None` if there is none of this name.
+    pub async fn boot(&self, binary: &str, cloud: Cloud) -> Option<Result<Function, BootError>> {
+        let constructor = self.0.get(binary)?;
+        Some(constructor(cloud).await)
+    }
+}
+
+/// The portal's functions, by the names in `template.yaml`.
+#[must_use]
+pub fn of_the_workspace() -> Functions {
+    Functions::default()
+}
