@@ -17,6 +17,9 @@ pub const REPLACEMENT: char = '\u{25A1}';
 /// narrowest column holds about thirty.
 const MAX_UNBROKEN: usize = 24;
 
+/// More marks on one letter than any language writes; a tower of them would cover the lines above it.
+const MAX_CLUSTER_CHARS: usize = 8;
+
 /// Allows a line break and is not shown; absent from the PDF's text.
 const ZERO_WIDTH_SPACE: char = '\u{200B}';
 
@@ -84,6 +87,9 @@ fn clusters(cleaned: &str) -> impl Iterator<Item = (&str, bool)> {
 
 /// Whether the shaper finds a glyph for each character: the first font that has any of them must have all.
 fn has_glyphs(cluster: &str) -> bool {
+    if cluster.chars().nth(MAX_CLUSTER_CHARS).is_some() {
+        return false;
+    }
     let mut visible = cluster.chars().filter(|c| !is_default_ignorable(*c)).peekable();
     if visible.peek().is_none() {
         return true;
@@ -144,6 +150,13 @@ mod tests {
         assert_eq!(printable("a\u{FEFF}\u{5B8}"), "□");
         // A vowel sign without a letter.
         assert_eq!(printable("\u{5B8}a\n\u{5B8}"), "□a\n□");
+    }
+
+    #[test]
+    fn a_tower_of_marks_is_replaced() {
+        let tower = |marks: usize| format!("e{}", "\u{301}".repeat(marks));
+        assert_eq!(printable(&tower(MAX_CLUSTER_CHARS - 1)), tower(MAX_CLUSTER_CHARS - 1));
+        assert_eq!(printable(&tower(MAX_CLUSTER_CHARS)), "□");
     }
 
     #[test]

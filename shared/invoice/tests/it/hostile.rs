@@ -1,6 +1,6 @@
 //! Text that clients and agents can enter.
 
-use crate::extraction::{squeeze, text};
+use crate::extraction::{pages, squeeze, text};
 use crate::samples::{invoice, texts};
 use portico_invoice::{Document, MAX_TEXT_CHARS, render, uncovered};
 use proptest::prelude::*;
@@ -77,15 +77,23 @@ fn what_no_font_has_becomes_a_square() {
 
 #[test]
 fn a_text_of_the_greatest_length_is_set() {
-    for unit in ["m", "word ", "🦀", "ש", "س", "ก", "e\u{301}", "\n", "\u{301}", "\u{200D}"] {
+    for unit in ["m", "word ", "🦀", "ש", "س", "e\u{301}", "\n", "\u{301}", "\u{200D}"] {
         let long: String = unit.chars().cycle().take(MAX_TEXT_CHARS).collect();
         let mut document = invoice(2);
-        document.lines[0].description = long.clone();
-        document.notes = texts(&[&long]);
+        document.notes = texts(&[&long, "The last paragraph"]);
         let pdf = render(&document).unwrap_or_else(|error| panic!("{unit:?}: {error}"));
-        // What follows the long text is still there.
-        assert!(text(&pdf).contains("6,030.33"), "{unit:?}");
+        assert!(text(&pdf).contains("Thelastparagraph"), "{unit:?}");
     }
+}
+
+#[test]
+fn a_row_of_the_greatest_length_breaks_over_pages() {
+    let mut document = invoice(2);
+    // A letter that no other text of the sample has.
+    document.lines[0].description = "Ж".repeat(MAX_TEXT_CHARS);
+    let pages = pages(&render(&document).unwrap());
+    assert!(pages.len() > 5, "{} pages", pages.len());
+    assert_eq!(pages.concat().matches('Ж').count(), MAX_TEXT_CHARS);
 }
 
 /// Characters that shapers, line breakers and PDF checkers treat specially, among ordinary ones.

@@ -7,6 +7,9 @@ use portico_invoice::{
     render,
 };
 
+/// Makes one part of a document as long as told.
+type Grow<Length> = fn(&mut Document, Length);
+
 fn refusal(change: impl FnOnce(&mut Document)) -> LimitError {
     let mut document = invoice(1);
     change(&mut document);
@@ -28,7 +31,7 @@ fn a_document_needs_a_number_and_a_seller() {
 
 #[test]
 fn lists_have_a_greatest_length() {
-    let too_many: [(&str, usize, fn(&mut Document, usize)); 8] = [
+    let too_many: [(&str, usize, Grow<usize>); 8] = [
         ("lines", MAX_LINES, |d, n| d.lines = vec![d.lines[0].clone(); n]),
         ("lines.details", MAX_DETAILS, |d, n| d.lines[0].details = vec![String::new(); n]),
         ("taxes", MAX_TAX_LINES, |d, n| d.taxes = vec![d.taxes[0].clone(); n]),
@@ -46,7 +49,7 @@ fn lists_have_a_greatest_length() {
 
 #[test]
 fn texts_have_a_greatest_length_in_characters() {
-    let too_long: [(&str, usize, fn(&mut Document, String)); 8] = [
+    let too_long: [(&str, usize, Grow<String>); 8] = [
         ("number", MAX_LABEL_CHARS, |d, s| d.number = s),
         ("buyer.name", MAX_LABEL_CHARS, |d, s| d.buyer.name = s),
         ("buyer.address", MAX_LABEL_CHARS, |d, s| d.buyer.address = vec![s]),
