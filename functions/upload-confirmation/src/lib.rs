@@ -35,7 +35,7 @@ pub struct Deps {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Files, Table::Cases, Table::CaseActivity, Table::Outbox, Table::SalesforceLinks];
+    let tables = [Table::Files, Table::Cases, Table::CaseActivity, Table::Outbox];
     let deps = Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("FILES_BUCKET")?,

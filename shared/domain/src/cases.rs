@@ -174,8 +174,10 @@ impl Case {
     }
 
     /// A case that staff raised in Salesforce appears in the portal.
+    ///
+    /// If it is closed by then, it does not count as newly closed: what was delivered before the portal knew of
+    /// it was billed elsewhere, and taking over a client's history must not bill it again.
     pub fn discovered(id: CaseId, account: AccountId, reading: Reading, now: Timestamp) -> Observed {
-        let newly_closed = reading.status.closed;
         let case = Self {
             id,
             account,
@@ -192,8 +194,7 @@ impl Case {
             confirmed: Some(Confirmed { modstamp: reading.modstamp, at: now }),
             version: 1,
         };
-        let happened = vec![Happening::Submitted];
-        Observed { case, happened, newly_closed }
+        Observed { case, happened: vec![Happening::Submitted], newly_closed: false }
     }
 
     /// Takes over what Salesforce says, or `None` if that is nothing new.

@@ -1,0 +1,114 @@
+//! An invoice in the words and figures that stand on the page.
+
+use jiff::civil::Date;
+use portico_domain::{
+    Money,
+    billing::{Invoice, Line},
+};
+use portico_invoice::{Document, Fact, Kind, Language, Party, TaxLine};
+use rust_decimal::Decimal;
+
+/// The document of an invoice. Every figure is the invoice's own, only written down.
+pub(crate) fn of(invoice: &Invoice, seller: &Party) -> Document {
+    let (name, address) = match invoice.bill_to.split_first() {
+        Some((name, address)) => (name.clone(), address.to_vec()),
+        None => (String::new(), Vec::new()),
+    };
+    Document {
+        kind: Kind::Invoice,
+        number: invoice.number.as_str().to_owned(),
+        issued_on: date(invoice.issued_on),
+        due_on: Some(date(invoice.due_on)),
+        service_period: period(&invoice.lines),
+        seller: seller.clone(),
+        buyer: Party { name, address, tax_number: None, contact: Vec::new() },
+        case_reference: Some(match &invoice.case_number {
+            Some(number) => format!("{number} · {}", invoice.case_subject),
+            None => invoice.case_subject.clone(),
+        }),
+        purchase_order: invoice.purchase_order.clone(),
+        currency: invoice.currency.code().to_owned(),
+        lines: invoice.lines.iter().map(line).collect(),
+        net: money(invoice.net),
+        taxes: vec![TaxLine {
+            label: format!("VAT {}%", invoice.tax_percent.normalize()),
+            base: money(invoice.net),
+            amount: money(invoice.tax),
+        }],
+        gross: money(invoice.gross),
+        prepaid: None,
+        amount_due: money(invoice.gross),
+        payment: vec![Fact { label: "Reference".to_owned(), value: invoice.number.as_str().to_owned() }],
+        notes: vec![
+            "Each position bills the hours shown: minutes divided by 60, rounded to two decimals, times the hourly \
+             rate."
+                .to_owned(),
+        ],
+        imprint: Vec::new(),
+        issued_at: invoice.issued_at,
+        language: Language::English,
+    }
+}
+
+fn line(line: &Line) -> portico_invoice::Line {
+    let who = [date(line.worked_on), line.person.clone(), format!("{} min", line.minutes)];
+    let details = who.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
+    let description = if line.description.is_empty() { "Work on the case" } else { &line.description };
+    portico_invoice::Line {
+        description: description.to_owned(),
+        details: vec![details],
+        quantity: format!("{:.2} h", line.hours),
+        unit_price: decimal(line.rate, line.amount.currency().decimals()),
+        amount: money(line.amount),
+    }
+}
+
+/// The days from the first to the last work, as one text.
+fn period(lines: &[Line]) -> Option<String> {
+    let first = lines.iter().map(|line| line.worked_on).min()?;
+    let last = lines.iter().map(|line| line.worked_on).max()?;
+    Some(if first == last { date(first) } else { format!("{} – {}", date(first), date(last)) })
+}
+
+fn date(day: Date) -> String {
+    day.strftime("%-d %B %Y").to_string()
+}
+
+fn money(amount: Money) -> String {
+    decimal(amount.to_decimal(), amount.currency().decimals())
+}
+
+/// `1,234.50`: at least `decimals` decimals, and no digit less than the value has.
+fn decimal(value: Decimal, decimals: u32) -> String {
+    let decimals = usize::try_from(value.normalize().scale().max(decimals)).unwrap_or_default();
+    let digits = format!("{:.decimals$}", value.abs());
+    let (whole, fraction) = digits.split_once('.').map_or((digits.as_str(), None), |(w, f)| (w, Some(f)));
+    let mut grouped = String::new();
+    for (position, digit) in whole.chars().enumerate() {
+        if position > 0 && (whole.len() - position) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    let sign = if value.is_sign_negative() && !value.is_zero() { "-" } else { "" };
+    match fraction {
+        Some(fraction) => format!("{sign}{grouped}.{fraction}"),
+        None => format!("{sign}{grouped}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_written_as_people_write_them() {
+        let text = |value: &str, decimals| decimal(value.parse().unwrap(), decimals);
+        assert_eq!(text("1234567.5", 2), "1,234,567.50");
+        assert_eq!(text("-1000", 2), "-1,000.00");
+        assert_eq!(text("999", 0), "999");
+        assert_eq!(text("120", 2), "120.00");
+        assert_eq!(text("87.125", 2), "87.125");
+        assert_eq!(date("2026-11-02".parse().unwrap()), "2 November 2026");
+    }
+}
