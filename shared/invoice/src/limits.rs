@@ -3,6 +3,8 @@
 use crate::{Document, Kind, Party};
 
 /// Rows of the table. The largest real invoices (a year of time entries) have a few thousand.
+///
+/// Layout takes about 50 MiB and 0.13 MiB a row: 3,000 rows fit into 512 MiB, this bound into 1.5 GiB. Time is linear too.
 pub const MAX_LINES: usize = 10_000;
 /// Smaller lines below one description.
 pub const MAX_DETAILS: usize = 20;

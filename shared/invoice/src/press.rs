@@ -160,7 +160,10 @@ impl World for Desk<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::printable::BREAK;
     use crate::{Kind, Language, Party};
+    use typst::layout::{Frame, FrameItem};
+    use typst::model::Document as _;
 
     fn compile(template: &str) -> Result<PagedDocument, String> {
         let template = Source::detached(template);
@@ -194,20 +197,43 @@ mod tests {
         }
     }
 
+    /// The text of a frame as a reader would copy it.
+    fn copied(frame: &Frame) -> String {
+        let texts = frame.items().map(|(_, item)| match item {
+            FrameItem::Group(group) => copied(&group.frame),
+            FrameItem::Text(text) => text.text.to_string(),
+            _ => String::new(),
+        });
+        texts.collect()
+    }
+
+    #[test]
+    fn what_breaks_over_lines_is_copied_whole() {
+        let long = "https://example.com/".repeat(20);
+        let mut document = document();
+        document.number = "2026-".repeat(8);
+        document.notes = vec![long.clone()];
+        let pages = typeset(&document).unwrap();
+        let text = copied(&pages.pages()[0].frame);
+        assert!(text.contains(&long), "{text}");
+        assert!(text.contains(&document.number), "{text}");
+        assert!(!text.contains(BREAK));
+        assert_eq!(pages.info().title.as_deref(), Some(format!("Invoice {}", document.number).as_str()));
+    }
+
     #[test]
     fn a_template_has_no_clock() {
         assert!(compile("#datetime.today()").is_err());
     }
 
-    #[test]
-    fn the_template_compiles_without_warnings() {
+    fn document() -> Document {
         let party = |name: &str| Party {
             name: name.to_owned(),
             address: vec!["Street 1".to_owned()],
             tax_number: None,
             contact: vec![],
         };
-        let document = Document {
+        Document {
             kind: Kind::Invoice,
             number: "1".to_owned(),
             issued_on: "today".to_owned(),
@@ -229,7 +255,12 @@ mod tests {
             imprint: vec![],
             issued_at: Timestamp::UNIX_EPOCH,
             language: Language::English,
-        };
+        }
+    }
+
+    #[test]
+    fn the_template_compiles_without_warnings() {
+        let document = document();
         let sheet = serde_json::to_vec(&Sheet::from(&document)).unwrap();
         let compiled = typst::compile::<PagedDocument>(&Desk::new(&PRESS.template, sheet));
         assert!(compiled.warnings.is_empty(), "{}", reasons(&compiled.warnings));

@@ -20,8 +20,9 @@ const MAX_UNBROKEN: usize = 24;
 /// More marks on one letter than any language writes; a tower of them would cover the lines above it.
 const MAX_CLUSTER_CHARS: usize = 8;
 
-/// Allows a line break and is not shown; absent from the PDF's text.
-const ZERO_WIDTH_SPACE: char = '\u{200B}';
+/// Where a line may break. The template turns it into spacing too small to see: in the PDF's text it would spoil what a reader
+/// copies.
+pub(crate) const BREAK: char = '\u{200B}';
 
 /// The characters of `text` that [`render`](crate::render) would replace by [`REPLACEMENT`], each once, in code point
 /// order. Check it when text is saved, so that the author hears of it and not the client.
@@ -50,7 +51,7 @@ pub(crate) fn printable(text: &str) -> String {
         let breaks = cluster.chars().all(char::is_whitespace);
         unbroken = if breaks { 0 } else { unbroken.saturating_add(1) };
         if unbroken > MAX_UNBROKEN {
-            out.push(ZERO_WIDTH_SPACE);
+            out.push(BREAK);
             unbroken = 1;
         }
         if shown {
@@ -174,8 +175,8 @@ mod tests {
     fn long_runs_can_break() {
         let url = "https://example.com/".repeat(20);
         let text = printable(&url);
-        assert_eq!(text.replace(ZERO_WIDTH_SPACE, ""), url);
-        assert!(text.split(ZERO_WIDTH_SPACE).all(|part| part.chars().count() <= MAX_UNBROKEN));
+        assert_eq!(text.replace(BREAK, ""), url);
+        assert!(text.split(BREAK).all(|part| part.chars().count() <= MAX_UNBROKEN));
         let words = "twelve words of usual length in a line that needs no help";
         assert_eq!(printable(words), words);
     }

@@ -1,6 +1,6 @@
 //! What the template reads: the document's texts made printable, with the words of its language.
 
-use crate::printable::printable;
+use crate::printable::{BREAK, printable};
 use crate::wording::Wording;
 use crate::{Document, Kind, Line, Party, fonts};
 use serde::Serialize;
@@ -14,6 +14,7 @@ const MAX_KEPT_TOGETHER_LINES: usize = 20;
 #[derive(Serialize)]
 pub(crate) struct Sheet {
     title: String,
+    author: String,
     heading: &'static str,
     words: &'static Wording,
     fonts: Vec<&'static str>,
@@ -83,7 +84,8 @@ impl From<&Document> for Sheet {
         };
         let number = printable(&document.number);
         Self {
-            title: format!("{heading} {number}"),
+            title: format!("{heading} {}", number.replace(BREAK, "")),
+            author: printable(&document.seller.name).replace(BREAK, ""),
             heading,
             words,
             fonts: fonts::families(),
