@@ -15,8 +15,8 @@ use crate::{
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(48);
 /// How long a command may take from its commit to its answer. Until then a repetition is told to wait; after
 /// that the first attempt must have died, and a repetition answers from what it left behind. Larger than the
-/// longest time-out of a function behind the API (29 s at the gateway).
-const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(30);
+/// time-out of the functions behind the API (10 s in `template.yaml`).
+const IN_FLIGHT: SignedDuration = SignedDuration::from_secs(11);
 
 /// Permission to do one command once. Every write of a command demands one, and only a tenant, a user, an
 /// operation, a key and a body make one.
