@@ -3,11 +3,23 @@
 use std::{future::Future, pin::Pin, sync::Arc};
 
 use axum::Router;
-use lambda_http::{Adapter, request::LambdaRequest};
+use lambda_http::{Adapter, RequestExt, request::LambdaRequest};
 use lambda_runtime::{Context, LambdaEvent};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
-use tower::Service;
+use tower::{Service, ServiceExt};
+
+/// A REST API's stage is part of its address, not of its routes; `lambda_http` puts it in front of the path.
+fn without_stage(mut request: lambda_http::Request) -> lambda_http::Request {
+    let path = request.raw_http_path().to_owned();
+    let query = request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    if !path.is_empty()
+        && let Ok(uri) = format!("{path}{query}").parse()
+    {
+        *request.uri_mut() = uri;
+    }
+    request
+}
 
 /// One deployed function. Lambda, the local cloud and the tests all call [`Function::invoke`], with the
 /// event that AWS would send, so nothing runs in one place that does not run in the others.
@@ -47,8 +59,10 @@ impl Function {
             let payload =
                 serde_json::from_str::<LambdaRequest>(event.payload.get()).map_err(FunctionError::Event);
             // The adapter itself cannot cross threads, what it starts can.
-            let work = payload
-                .map(|payload| Adapter::from(routes.clone()).call(LambdaEvent::new(payload, event.context)));
+            let work = payload.map(|payload| {
+                let routes = routes.clone().map_request(without_stage);
+                Adapter::from(routes).call(LambdaEvent::new(payload, event.context))
+            });
             Box::pin(async move {
                 let answer = work?.await.map_err(|never| FunctionError::Failed(Box::new(never)))?;
                 serde_json::value::to_raw_value(&answer).map_err(FunctionError::Answer)

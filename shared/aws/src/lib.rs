@@ -22,7 +22,10 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use portico_domain::{Clock, Random};
 use portico_salesforce::{Salesforce, SalesforceError};
-use portico_store::{Store, engine::Table};
+use portico_store::{
+    Store,
+    engine::{Engine, Table},
+};
 use serde::de::DeserializeOwned;
 
 pub use function::{Function, FunctionError};
@@ -102,11 +105,19 @@ impl Cloud {
     /// # Errors
     /// [`SettingError`] if the variable of one of them is missing.
     pub fn store(&self, tables: &[Table]) -> Result<Store, SettingError> {
+        Ok(Store::new(self.engine(tables)?))
+    }
+
+    /// The engine below the store, for the contract that every engine has to keep.
+    ///
+    /// # Errors
+    /// As [`Cloud::store`].
+    pub fn engine(&self, tables: &[Table]) -> Result<Arc<dyn Engine>, SettingError> {
         for table in tables {
             self.settings.text(table.setting())?;
         }
         let client = aws_sdk_dynamodb::Client::new(&self.sdk("DYNAMODB")?);
-        Ok(Store::new(Arc::new(dynamodb::DynamoDb::new(client, self.settings.clone()))))
+        Ok(Arc::new(dynamodb::DynamoDb::new(client, self.settings.clone())))
     }
 
     /// The bucket that a variable names.
