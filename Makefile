@@ -1,0 +1,51 @@
+# The few things that one does here. `make` alone says what they are.
+
+CARGO ?= cargo
+PYTHON ?= python3
+DATA ?= .portico
+CFN_LINT_VERSION := 1.51.0
+CARGO_DENY_VERSION := 0.20.2
+
+.DEFAULT_GOAL := help
+.PHONY: help run reset journey test check lint deny template tests documents build
+
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
+
+run: ## Build what is needed and start everything; Ctrl-C ends it
+	@$(CARGO) build --workspace --bins
+	@exec target/debug/portico-local --data $(DATA)
+
+reset: ## Forget everything that was kept on this machine
+	rm -rf $(DATA)
+
+journey: ## The main job against the running cloud, or one of its own; each step with its time
+	@$(CARGO) build --workspace --bins
+	@target/debug/journey
+
+test: lint deny template tests ## Everything that CI runs
+
+lint: ## Format and clippy
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+deny: ## Licences and bans
+	@command -v cargo-deny >/dev/null || $(CARGO) install --debug --locked cargo-deny@$(CARGO_DENY_VERSION)
+	$(CARGO) deny check bans licenses sources
+
+template: .venv/cfn-lint-$(CFN_LINT_VERSION) ## template.yaml against AWS's schemas
+	.venv/bin/cfn-lint template.yaml
+
+.venv/cfn-lint-$(CFN_LINT_VERSION):
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet cfn-lint==$(CFN_LINT_VERSION)
+	touch $@
+
+tests: ## Every test, then the main job from a cold start
+	$(CARGO) build --workspace --bins
+	@command -v cargo-nextest >/dev/null || $(CARGO) install --debug --locked cargo-nextest
+	target/debug/journey --own
+	$(CARGO) nextest run --workspace
+
+documents: ## Write docs/openapi.json and docs/problems.md from the code
+	$(CARGO) run -p portico-conformance --bin documents
