@@ -11,8 +11,10 @@ use axum::response::Response;
 use axum::routing::get;
 use http::StatusCode;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
-use portico_emulators::{Mailbox, Queues, Streams};
+use portico_emulators::{Mailbox, Pool, Queues, Streams};
 use serde_json::{Map, Value as Json, json};
+
+use crate::host::Addresses;
 
 /// Most mails in one answer.
 const MAX_MAILS: usize = 100;
@@ -27,6 +29,12 @@ pub(crate) struct Parts {
     pub(crate) functions: Vec<String>,
     /// Method, path and function.
     pub(crate) routes: Vec<(String, String, String)>,
+    /// Where everything is.
+    pub(crate) addresses: Addresses,
+    /// Where everything is kept.
+    pub(crate) data: PathBuf,
+    /// What people sign in to.
+    pub(crate) pool: Option<Pool>,
 }
 
 /// State of the console; its parts come when they are there.
@@ -78,6 +86,9 @@ async fn health(State(console): State<Console>) -> Response {
     };
     let body = json!({
         "status": if sound { "ok" } else { "failing" },
+        "addresses": parts.addresses,
+        "data": parts.data,
+        "sign_in": parts.pool.as_ref().map(|pool| json!({ "user_pool_id": pool.id, "client_id": pool.client_id })),
         "parts": {
             "queues": described(queues.map_err(|error| error.to_string())),
             "streams": described(streams.map_err(|error| error.to_string())),

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 
 use crate::host::SignIn;
 use crate::identity;
+use crate::json_client::{Answer, JsonClient, Service};
 use crate::ports::{Door, PortError};
 use crate::stop::Stop;
 
@@ -41,7 +42,7 @@ const AGENT_EMAIL: &str = "sam.keller@consultancy.example";
 
 /// Bits of the key that signs in to Salesforce.
 const KEY_BITS: usize = 2048;
-/// How long one request to the org or an emulator may take.
+/// How long one request to the org may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the sign-in assertion is valid; Salesforce takes three minutes at most.
 const ASSERTION_SECONDS: i64 = 120;
@@ -202,7 +203,8 @@ impl Demo {
         tasks: &mut JoinSet<()>,
     ) -> Result<Vec<SignIn>, DemoError> {
         let store = cloud.store(&[Table::Accounts, Table::Members, Table::SalesforceLinks])?;
-        let cognito = Cognito { http, url: emulators.aws_url(), pool: &pool.id };
+        let client = JsonClient { http, url: emulators.aws_url(), service: Service::Cognito };
+        let cognito = Cognito { client, pool: &pool.id };
         let mut sign_ins = Vec::new();
         let mut is_new = false;
         for company in [NORDHAVEN, BRIGHTWATER] {
@@ -327,8 +329,7 @@ async fn provision(
 
 /// The pool, as an operator uses it.
 struct Cognito<'a> {
-    http: &'a reqwest::Client,
-    url: String,
+    client: JsonClient<'a>,
     pool: &'a str,
 }
 
@@ -364,25 +365,11 @@ impl Cognito<'_> {
         input: &Json,
         absent: Option<&str>,
     ) -> Result<Option<Json>, DemoError> {
-        let answer = self
-            .http
-            .post(&self.url)
-            .timeout(REQUEST_TIMEOUT)
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("AWSCognitoIdentityProviderService.{operation}"))
-            .header("authorization", identity::authorization("cognito-idp"))
-            .body(input.to_string())
-            .send()
-            .await?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        if status.is_success() {
-            return Ok(Some(serde_json::from_str(&text).unwrap_or_default()));
+        match self.client.ask(operation, input).await? {
+            Answer::Done(answer) => Ok(Some(answer)),
+            Answer::Refused(answer) if absent.is_some_and(|absent| answer.contains(absent)) => Ok(None),
+            Answer::Refused(answer) => Err(DemoError::Refused { what: operation, answer }),
         }
-        if absent.is_some_and(|absent| text.contains(absent)) {
-            return Ok(None);
-        }
-        Err(DemoError::Refused { what: operation, answer: text })
     }
 }
 

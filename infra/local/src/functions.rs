@@ -51,5 +51,25 @@ impl Functions {
 /// The portal's functions, by the names in `template.yaml`.
 #[must_use]
 pub fn of_the_workspace() -> Functions {
-    Functions::default()
+    macro_rules! table {
+        ($($binary:literal => $library:ident),+ $(,)?) => {
+            Functions::default()
+                $(.with($binary, |cloud: Cloud| async move { $library::function(&cloud).await }))+
+        };
+    }
+    table! {
+        "case-listing" => case_listing,
+        "case-submission" => case_submission,
+        "event-relay" => event_relay,
+        "invoice-generation" => invoice_generation,
+        "invoice-listing" => invoice_listing,
+        "invoice-rendering" => invoice_rendering,
+        "live-connections" => live_connections,
+        "live-tickets" => live_tickets,
+        "presigned-uploads" => presigned_uploads,
+        "salesforce-sync" => salesforce_sync,
+        "salesforce-writer" => salesforce_writer,
+        "upload-confirmation" => upload_confirmation,
+        "webhook-receiver" => webhook_receiver,
+    }
 }

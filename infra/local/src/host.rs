@@ -16,6 +16,7 @@ use http::{Request, StatusCode};
 use portico_aws::{BootError, Cloud, Settings};
 use portico_domain::{Clock, Random};
 use portico_emulators::{Emulators, Pool};
+use serde::Serialize;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -208,7 +209,7 @@ impl From<portico_emulators::StartError> for StartError {
 }
 
 /// Where everything is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Addresses {
     /// The start page.
     pub web: String,
@@ -404,13 +405,9 @@ impl LocalCloud {
                 .methods()
                 .map(|(method, path, function)| (method.to_owned(), path.to_owned(), function.to_owned()))
         });
-        let parts = Parts {
-            queues: emulators.queues().clone(),
-            streams: emulators.streams().clone(),
-            mailbox: emulators.mailbox().clone(),
-            functions: booted.iter().map(|function| function.definition.logical_id.clone()).collect(),
-            routes: routes.collect(),
-        };
+        let function_names: Vec<String> =
+            booted.iter().map(|function| function.definition.logical_id.clone()).collect();
+        let routes: Vec<_> = routes.collect();
         if let Some(gateway) = gateway {
             let router = Router::new().fallback(gateway::serve).with_state(gateway);
             // The only writer of this lock is this line.
@@ -448,7 +445,16 @@ impl LocalCloud {
         let router = Router::new().route("/", get(move || async move { Html(home) }));
         tasks.spawn(serve(web_listener, router, stopper.stop()));
         // Last: health is good from here on.
-        let _ = console.parts.set(parts);
+        let _ = console.parts.set(Parts {
+            queues: emulators.queues().clone(),
+            streams: emulators.streams().clone(),
+            mailbox: emulators.mailbox().clone(),
+            functions: function_names,
+            routes,
+            addresses: addresses.clone(),
+            data: data.clone(),
+            pool: pools.values().next().cloned(),
+        });
 
         Ok(Self {
             addresses,

@@ -92,11 +92,3 @@ pub fn secret_arn(logical_id: &str) -> String {
 pub fn pool_arn(pool_id: &str) -> String {
     format!("arn:aws:cognito-idp:{REGION}:{ACCOUNT}:userpool/{pool_id}")
 }
-
-/// An `Authorization` header that names the local key. The emulators look at the key, not at the signature.
-pub(crate) fn authorization(service: &str) -> String {
-    format!(
-        "AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=local",
-        portico_emulators::ACCESS_KEY_ID
-    )
-}

@@ -5,6 +5,7 @@
 //! process and reach everything else over HTTP with the official SDKs.
 
 pub mod arguments;
+mod body;
 mod console;
 pub mod demo;
 pub mod events;
@@ -13,6 +14,7 @@ pub mod functions;
 pub mod gateway;
 pub mod host;
 pub mod identity;
+mod json_client;
 pub mod lambda;
 pub mod live;
 mod page;

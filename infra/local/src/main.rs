@@ -7,7 +7,10 @@ use portico_local::arguments::{ArgumentError, Arguments};
 use portico_local::host::{LocalCloud, Options};
 use tracing_subscriber::EnvFilter;
 
-/// The directory of the program's own variables: only ports may be said there.
+/// Libraries that say more than a person wants to read; `--log` may ask for it.
+const QUIETER: &str = "awsim_core=warn,awsim_cognito=warn";
+
+/// A variable of the program: only ports may be said there.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the program's environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
@@ -22,7 +25,7 @@ async fn main() -> ExitCode {
         }
         Err(error) => return say(io::stderr(), &format!("{error}\n"), ExitCode::FAILURE),
     };
-    let filter = match EnvFilter::try_new(&arguments.log) {
+    let filter = match EnvFilter::try_new(format!("{QUIETER},{}", arguments.log)) {
         Ok(filter) => filter,
         Err(error) => return say(io::stderr(), &format!("--log: {error}\n"), ExitCode::FAILURE),
     };

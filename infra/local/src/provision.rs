@@ -7,10 +7,8 @@ use portico_emulators::{Emulators, Pool, PoolSpec, QueueSpec, Redrive};
 use serde_json::{Value as Json, json};
 
 use crate::identity;
+use crate::json_client::{Answer, JsonClient, Service};
 use crate::template::{Kind, Scope, Template, TemplateError};
-
-/// How long one request to the DynamoDB emulator may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why the template's resources could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -297,6 +295,7 @@ pub(crate) async fn make_tables(
     http: &reqwest::Client,
     dynamodb_url: &str,
 ) -> Result<(), ProvisionError> {
+    let client = JsonClient { http, url: dynamodb_url.to_owned(), service: Service::DynamoDb };
     for id in template.of_kind(Kind::Table)? {
         let table = template.table(&id, scope)?;
         let mut create = json!({
@@ -312,7 +311,7 @@ pub(crate) async fn make_tables(
             let stream = json!({ "StreamEnabled": true, "StreamViewType": stream.stream_view_type });
             create.insert("StreamSpecification".to_owned(), stream);
         }
-        let dynamodb = DynamoDb { http, url: dynamodb_url, table: &id };
+        let dynamodb = DynamoDb { client: &client, table: &id };
         if dynamodb.ask("CreateTable", &create, Some("ResourceInUseException")).await?.is_none() {
             dynamodb.check_existing(&create).await?;
         }
@@ -324,9 +323,9 @@ pub(crate) async fn make_tables(
     Ok(())
 }
 
+/// DynamoDB, asked about one table.
 struct DynamoDb<'a> {
-    http: &'a reqwest::Client,
-    url: &'a str,
+    client: &'a JsonClient<'a>,
     table: &'a str,
 }
 
@@ -357,24 +356,12 @@ impl DynamoDb<'_> {
         input: &Json,
         done: Option<&str>,
     ) -> Result<Option<Json>, ProvisionError> {
-        let answer = self
-            .http
-            .post(self.url)
-            .timeout(REQUEST_TIMEOUT)
-            .header("content-type", "application/x-amz-json-1.0")
-            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
-            .header("authorization", identity::authorization("dynamodb"))
-            .body(input.to_string())
-            .send()
-            .await?;
-        let status = answer.status();
-        let text = answer.text().await?;
-        if status.is_success() {
-            return Ok(Some(serde_json::from_str(&text).unwrap_or_default()));
+        match self.client.ask(operation, input).await? {
+            Answer::Done(answer) => Ok(Some(answer)),
+            Answer::Refused(answer) if done.is_some_and(|done| answer.contains(done)) => Ok(None),
+            Answer::Refused(answer) => {
+                Err(ProvisionError::Table { table: self.table.to_owned(), operation, answer })
+            }
         }
-        if done.is_some_and(|done| text.contains(done)) {
-            return Ok(None);
-        }
-        Err(ProvisionError::Table { table: self.table.to_owned(), operation, answer: text })
     }
 }

@@ -16,6 +16,7 @@ use http::{Request, StatusCode};
 use portico_domain::{Clock, Random};
 use serde_json::{Value as Json, json};
 
+use crate::body;
 use crate::identity;
 use crate::lambda::{InvokeError, Lambda, MAX_PAYLOAD_BYTES};
 
@@ -62,7 +63,7 @@ impl FunctionUrl {
         request_id: &str,
     ) -> Result<Response, Response> {
         let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, MAX_PAYLOAD_BYTES).await.map_err(|_| too_large())?;
+        let body = body::read(body, MAX_PAYLOAD_BYTES).await.map_err(|_| too_large())?;
         let event = event::http_event(&event::Request {
             parts: &parts,
             body: &body,

@@ -23,6 +23,7 @@ use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 use portico_domain::{Clock, Random};
 
+use crate::body::{self, BodyError};
 use crate::identity;
 use crate::lambda::{InvokeError, Lambda};
 use crate::template::{self, MethodSetting};
@@ -251,7 +252,10 @@ impl Gateway {
             return Err(Refusal::HeadersTooLarge);
         }
         let claims = authorized(target.authorizer.as_deref(), token)?;
-        let body = read_body(&parts.headers, body).await?;
+        let body = body::read(body, MAX_BODY_BYTES).await.map_err(|error| match error {
+            BodyError::TooLarge => Refusal::TooLarge,
+            BodyError::Broken => Refusal::BadRequest,
+        })?;
 
         let binary = self.is_binary(parts.headers.get(CONTENT_TYPE));
         let event = event::proxy_event(&event::Request {
@@ -342,25 +346,6 @@ fn authorized(
 fn header_bytes(parts: &Parts) -> usize {
     let line = parts.method.as_str().len() + parts.uri.path_and_query().map_or(0, |path| path.as_str().len());
     parts.headers.iter().fold(line, |sum, (name, value)| sum + name.as_str().len() + value.len())
-}
-
-/// The body, up to [`MAX_BODY_BYTES`]; one that says it is larger is not read at all.
-async fn read_body(headers: &HeaderMap, body: Body) -> Result<bytes::Bytes, Refusal> {
-    let declared =
-        headers.get(http::header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: usize| length > MAX_BODY_BYTES) {
-        return Err(Refusal::TooLarge);
-    }
-    axum::body::to_bytes(body, MAX_BODY_BYTES).await.map_err(|error| {
-        let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-        while let Some(cause) = source {
-            if cause.is::<http_body_util::LengthLimitError>() {
-                return Refusal::TooLarge;
-            }
-            source = cause.source();
-        }
-        Refusal::BadRequest
-    })
 }
 
 /// The throttle of one method: the most specific of the template's settings.

@@ -13,6 +13,7 @@ use serde_json::{Value as Json, json};
 
 use super::Live;
 use super::connections::{Outgoing, SendError};
+use crate::body;
 
 /// `POST`: sends the body to the browser.
 pub(super) async fn send(
@@ -24,7 +25,7 @@ pub(super) async fn send(
     if !signed(&headers) {
         return unsigned();
     }
-    let Ok(body) = axum::body::to_bytes(body, live.limits.message_bytes).await else {
+    let Ok(body) = body::read(body, live.limits.message_bytes).await else {
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "Message too long");
     };
     let Ok(text) = String::from_utf8(body.to_vec()) else {
