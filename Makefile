@@ -42,7 +42,7 @@ template: .venv/cfn-lint-$(CFN_LINT_VERSION) ## template.yaml against AWS's sche
 	touch $@
 
 tests: ## Every test, then the main job from a cold start
-	$(CARGO) build --workspace --bins
+	$(CARGO) build --workspace --bins --tests
 	@command -v cargo-nextest >/dev/null || $(CARGO) install --debug --locked cargo-nextest
 	target/debug/journey --own
 	$(CARGO) nextest run --workspace
