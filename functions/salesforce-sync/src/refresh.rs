@@ -202,7 +202,7 @@ async fn keep_hours(deps: &Deps, case: &Case, record: TimeEntryRecord) -> Result
             return Ok(());
         }
         let now = deps.clock.now();
-        let case = case.touched(now);
+        let case = case.touched(record.system_modstamp);
         match deps.store.save_time_entry(&case, &entry, &Event::case_changed(&case, now, &deps.random)).await
         {
             Ok(()) => return Ok(()),
