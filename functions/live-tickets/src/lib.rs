@@ -42,7 +42,7 @@ impl FromRef<Deps> for Store {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let store = cloud.store(&[Table::Members, Table::Accounts, Table::LiveTickets])?;
+    let store = cloud.store(&[Table::Members, Table::LiveTickets])?;
     Ok(Function::http(routes(Deps { store, clock: cloud.clock(), random: cloud.random() })))
 }
 
