@@ -1,1 +1,38 @@
-//! Holds template, routes, events, settings, documents and OpenAPI against each other.
+//! Holds template, routes, events, settings, permissions and documents against each other.
+//!
+//! The checks are in `tests/it`. What is here makes the two documents that are generated from the code and committed:
+//! `cargo run -p portico-conformance --bin documents` writes them, and a test fails when they are stale.
+
+pub mod openapi;
+pub mod problems;
+
+use std::path::{Path, PathBuf};
+
+/// How to bring the documents up to date.
+pub const COMMAND: &str = "cargo run -p portico-conformance --bin documents";
+
+/// A document that follows from the code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generated {
+    /// Where it is committed, from the root of the repository.
+    pub path: &'static str,
+    /// What it must say.
+    pub content: String,
+}
+
+/// Every generated document.
+///
+/// # Errors
+/// [`serde_json::Error`] if the API's description cannot be written as JSON.
+pub fn documents() -> Result<[Generated; 2], serde_json::Error> {
+    let openapi = serde_json::to_string_pretty(&openapi::document())?;
+    Ok([
+        Generated { path: "docs/openapi.json", content: openapi + "\n" },
+        Generated { path: "docs/problems.md", content: problems::document() },
+    ])
+}
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}

@@ -1,0 +1,218 @@
+//! IAM by deed: stands between one function and the cloud, and lets through only what the function's policy in
+//! `template.yaml` allows. The emulators themselves allow everything.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{Request, State},
+    response::{IntoResponse, Response},
+};
+use http::{HeaderMap, Method, StatusCode};
+use serde_json::Value;
+
+/// Most bytes of a request.
+const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// One thing that a function may do.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    pub action: String,
+    /// An ARN in which `*` stands for any text.
+    pub resource: String,
+}
+
+/// A message that was pushed to a browser, or `None` for the end of its connection.
+pub type Pushed = (String, Option<String>);
+
+/// What the guard forwards to, and what it has seen.
+pub struct Guard {
+    url: String,
+    seen: Arc<Seen>,
+}
+
+struct Seen {
+    grants: Vec<Grant>,
+    dynamodb: String,
+    aws: String,
+    account: String,
+    http: reqwest::Client,
+    denied: Mutex<Vec<Grant>>,
+    used: Mutex<Vec<Grant>>,
+    pushed: Mutex<Vec<Pushed>>,
+}
+
+impl Guard {
+    pub async fn start(grants: Vec<Grant>, dynamodb: String, aws: String, account: String) -> Self {
+        let http = reqwest::Client::new();
+        let seen = Arc::new(Seen {
+            grants,
+            dynamodb,
+            aws,
+            account,
+            http,
+            denied: Mutex::default(),
+            used: Mutex::default(),
+            pushed: Mutex::default(),
+        });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let routes = Router::new().fallback(pass).with_state(Arc::clone(&seen));
+        tokio::spawn(async move { axum::serve(listener, routes).await.unwrap() });
+        Self { url, seen }
+    }
+
+    /// Where the function finds every service.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What the function tried and its policy does not allow.
+    pub fn denied(&self) -> Vec<Grant> {
+        self.seen.denied.lock().unwrap().clone()
+    }
+
+    /// What the function did, each thing once: its calls in the words of a policy.
+    pub fn used(&self) -> BTreeSet<Grant> {
+        self.seen.used.lock().unwrap().iter().cloned().collect()
+    }
+
+    /// What went to browsers, in the order of the connections' ids.
+    pub fn pushed(&self) -> Vec<Pushed> {
+        let mut pushed = self.seen.pushed.lock().unwrap().clone();
+        pushed.sort();
+        pushed
+    }
+}
+
+async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.unwrap();
+    let wanted = seen.wanted(&parts.method, parts.uri.path(), &parts.headers, &body);
+    let allowed = |wanted: &Grant| seen.grants.iter().any(|grant| grant.allows(wanted));
+    let denied: Vec<Grant> = wanted.iter().filter(|wanted| !allowed(wanted)).cloned().collect();
+    seen.used.lock().unwrap().extend(wanted);
+    if !denied.is_empty() {
+        seen.denied.lock().unwrap().extend(denied);
+        let body = r#"{"__type":"AccessDeniedException","message":"the policy in template.yaml does not allow this"}"#;
+        return (StatusCode::FORBIDDEN, [("content-type", "application/x-amz-json-1.0")], body)
+            .into_response();
+    }
+    if let Some(connection) = connection(parts.uri.path()) {
+        let message = (parts.method == Method::POST).then(|| String::from_utf8(body.to_vec()).unwrap());
+        seen.pushed.lock().unwrap().push((connection.to_owned(), message));
+        return StatusCode::OK.into_response();
+    }
+    let upstream = if target(&parts.headers).starts_with("DynamoDB") { &seen.dynamodb } else { &seen.aws };
+    // With the header `Host` as it came: it is part of the signature.
+    let sent = seen
+        .http
+        .request(parts.method, format!("{upstream}{}", parts.uri))
+        .headers(parts.headers)
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    let (status, headers) = (sent.status(), sent.headers().clone());
+    let mut response = Response::new(Body::from(sent.bytes().await.unwrap()));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response.headers_mut().remove("transfer-encoding");
+    response
+}
+
+fn target(headers: &HeaderMap) -> &str {
+    headers.get("x-amz-target").map_or("", |value| value.to_str().unwrap())
+}
+
+/// The connection in `/live/@connections/{id}`.
+fn connection(path: &str) -> Option<&str> {
+    path.strip_prefix("/live/@connections/")
+}
+
+impl Seen {
+    /// What a request needs to be allowed.
+    fn wanted(&self, method: &Method, path: &str, headers: &HeaderMap, body: &Bytes) -> Vec<Grant> {
+        let account = &self.account;
+        let one = |action: &str, resource: String| vec![Grant { action: action.to_owned(), resource }];
+        if connection(path).is_some() {
+            let arn = format!(
+                "arn:aws:execute-api:{account}:{}/live/{method}/@connections/",
+                super::stack::LIVE_API
+            );
+            return one("execute-api:ManageConnections", arn + connection(path).unwrap());
+        }
+        let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        match target(headers).split_once('.') {
+            Some(("DynamoDB_20120810", "TransactWriteItems")) => {
+                let writes = body["TransactItems"].as_array().unwrap().iter();
+                writes
+                    .map(|write| {
+                        let (kind, write) = write.as_object().unwrap().iter().next().unwrap();
+                        let operation = match kind.as_str() {
+                            "ConditionCheck" => "ConditionCheckItem".to_owned(),
+                            kind => format!("{kind}Item"),
+                        };
+                        self.table_grant(&operation, write)
+                    })
+                    .collect()
+            }
+            Some(("DynamoDB_20120810", operation)) => vec![self.table_grant(operation, &body)],
+            Some(("AmazonSQS", operation)) => {
+                let name = body["QueueUrl"].as_str().unwrap().rsplit('/').next().unwrap();
+                one(&format!("sqs:{operation}"), format!("arn:aws:sqs:{account}:{name}"))
+            }
+            Some(("secretsmanager", operation)) => {
+                one(&format!("secretsmanager:{operation}"), body["SecretId"].as_str().unwrap().to_owned())
+            }
+            Some((service, operation)) => one(&format!("{service}:{operation}"), "*".to_owned()),
+            None => {
+                let operation = match *method {
+                    Method::GET | Method::HEAD => "s3:GetObject",
+                    Method::PUT => "s3:PutObject",
+                    Method::DELETE => "s3:DeleteObject",
+                    _ => "s3:Other",
+                };
+                one(operation, format!("arn:aws:s3:::{}", path.trim_start_matches('/')))
+            }
+        }
+    }
+
+    fn table_grant(&self, operation: &str, body: &Value) -> Grant {
+        let table =
+            format!("arn:aws:dynamodb:{}:table/{}", self.account, body["TableName"].as_str().unwrap());
+        let resource = match body["IndexName"].as_str() {
+            Some(index) => format!("{table}/index/{index}"),
+            None => table,
+        };
+        Grant { action: format!("dynamodb:{operation}"), resource }
+    }
+}
+
+impl Grant {
+    fn allows(&self, wanted: &Self) -> bool {
+        self.action == wanted.action && fits(&self.resource, &wanted.resource)
+    }
+}
+
+/// Whether `text` fits a pattern in which `*` stands for any text.
+fn fits(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((start, rest)) => text.strip_prefix(start).is_some_and(|text| {
+            rest.is_empty() || (0..=text.len()).any(|at| text.get(at..).is_some_and(|tail| fits(rest, tail)))
+        }),
+    }
+}
+
+#[test]
+fn a_pattern_fits_what_iam_would_say() {
+    assert!(fits("arn:a/*", "arn:a/b/c"));
+    assert!(fits("arn:a/*/c", "arn:a/b/x/c"));
+    assert!(!fits("arn:a/*/c", "arn:a/c"));
+    assert!(!fits("arn:a", "arn:ab"));
+}

@@ -1,0 +1,23 @@
+//! What has to agree with what, checked on the real things: the template, the crates, the functions, the documents.
+//!
+//! One binary: everything that a check needs is linked once.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy allows these in test functions only, and the harness has helpers"
+)]
+
+mod dependencies;
+mod documents;
+mod guard;
+mod outbox;
+mod permissions;
+mod routes;
+mod samples;
+mod stack;
+mod tables;
+mod template;
+mod variables;
+mod world;

@@ -1,0 +1,26 @@
+//! What was put into the outbox.
+
+use portico_domain::events::{Event, Fact};
+use portico_emulators::Emulators;
+use portico_store::engine::{Key, Table};
+use serde_dynamo::Item;
+
+use crate::stack::Stack;
+
+/// Every fact, in the order of the stream.
+pub async fn facts(emulators: &Emulators) -> Vec<Fact> {
+    let records = emulators.streams().read("OutboxTable", None).await.unwrap();
+    let images = records.into_iter().map(|record| record.event["dynamodb"]["NewImage"].clone());
+    images
+        .map(|image| {
+            let item: Item = serde_json::from_value(image).unwrap();
+            portico_store::outbox::event_of(item).unwrap().fact
+        })
+        .collect()
+}
+
+/// The row of an event.
+pub async fn item(stack: &Stack, event: &Event) -> Item {
+    let key = Key { table: Table::Outbox, partition: event.id.to_string(), sort: None };
+    stack.engine().get(&key).await.unwrap().unwrap()
+}

@@ -1,0 +1,203 @@
+//! Policies allow what the functions do, and nothing else. That they are sufficient shows in [`crate::samples`],
+//! where every function runs behind a guard that enforces them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::{
+    samples,
+    template::{Template, target},
+};
+
+/// What a policy may allow at all, by what the resource is.
+fn known_actions(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "AWS::DynamoDB::Table" => {
+            &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
+        }
+        "AWS::S3::Bucket" => &["s3:GetObject", "s3:PutObject"],
+        "AWS::SQS::Queue" => &["sqs:SendMessage"],
+        "AWS::SecretsManager::Secret" => &["secretsmanager:GetSecretValue"],
+        "AWS::Serverless::WebSocketApi" => &["execute-api:ManageConnections"],
+        _ => &[],
+    }
+}
+
+/// The resource behind a policy's resource.
+fn resource<'v>(value: &'v Value) -> &'v str {
+    // The ARN of a WebSocket API is put together around its id.
+    if value["Fn::Sub"]
+        .as_str()
+        .is_some_and(|text| text.contains(":execute-api:") && text.contains("${LiveApi}"))
+    {
+        return "LiveApi";
+    }
+    target(value).unwrap_or_else(|| panic!("{value} names no resource of the template"))
+}
+
+#[test]
+fn policies_name_single_actions_on_resources_of_the_template() {
+    let template = Template::read();
+    for function in template.functions() {
+        for statement in function.statements() {
+            for value in &statement.resources {
+                let name = resource(value);
+                let kind = template.type_of(name).unwrap_or_else(|| panic!("{name} does not exist"));
+                for action in &statement.actions {
+                    assert!(
+                        known_actions(kind).contains(&action.as_str()),
+                        "{}: {action} on {name}",
+                        function.id
+                    );
+                }
+                if let Some(text) = value["Fn::Sub"].as_str() {
+                    let narrow = match kind {
+                        "AWS::DynamoDB::Table" => text.ends_with("/index/*"),
+                        "AWS::S3::Bucket" => text.ends_with("/accounts/*"),
+                        "AWS::Serverless::WebSocketApi" => text.ends_with("/@connections/*"),
+                        _ => false,
+                    };
+                    assert!(narrow, "{}: {text} is wider than it has to be", function.id);
+                }
+            }
+        }
+    }
+}
+
+/// What a function is told the name of, it may use; and it may use nothing of which it does not know the name.
+#[test]
+fn a_function_may_use_exactly_what_it_is_told_of() {
+    let template = Template::read();
+    for function in template.functions() {
+        let told: BTreeSet<&str> = function
+            .variables()
+            .values()
+            .filter_map(|value| match value["Fn::Sub"].as_str() {
+                Some(url) if url.contains("${LiveApi}") => Some("LiveApi"),
+                _ => target(value),
+            })
+            .filter(|name| template.type_of(name).is_some())
+            .collect();
+        let statements = function.statements();
+        let dead_letters = dead_letters(&template, function.binary);
+        let allowed: BTreeSet<&str> = statements
+            .iter()
+            .flat_map(|statement| statement.resources.iter().map(resource))
+            .filter(|name| !dead_letters.contains(name))
+            .collect();
+        assert_eq!(told, allowed, "{}", function.id);
+    }
+}
+
+/// Queues to which Lambda itself sends, in the name of a function, what the function could not do.
+fn dead_letters<'t>(template: &'t Template, binary: &str) -> BTreeSet<&'t str> {
+    let function = template.function(binary);
+    let streams = function.events("DynamoDB").map(|event| &event["DestinationConfig"]);
+    let asynchronous = [&function.property("EventInvokeConfig")["DestinationConfig"]];
+    streams.chain(asynchronous).filter_map(|config| target(&config["OnFailure"]["Destination"])).collect()
+}
+
+#[test]
+fn lambda_and_eventbridge_may_park_what_failed() {
+    let template = Template::read();
+    let mut rules = 0;
+    for function in template.functions() {
+        for queue in dead_letters(&template, function.binary) {
+            let granted = function.statements().into_iter().any(|statement| {
+                statement.actions == ["sqs:SendMessage"]
+                    && statement.resources.iter().any(|value| resource(value) == queue)
+            });
+            assert!(granted, "{}: its role cannot send to {queue}", function.id);
+        }
+        for rule in function.events("EventBridgeRule") {
+            let queue = target(&rule["DeadLetterConfig"]["Arn"]).unwrap();
+            let granted = template.of_type("AWS::SQS::QueuePolicy").any(|(_, policy)| {
+                let statement = &policy["PolicyDocument"]["Statement"][0];
+                target(&policy["Queues"][0]) == Some(queue)
+                    && target(&statement["Resource"]) == Some(queue)
+                    && statement["Principal"]["Service"] == "events.amazonaws.com"
+                    && statement["Action"] == "sqs:SendMessage"
+            });
+            assert!(granted, "{}: the rule cannot send to {queue}", function.id);
+            rules += 1;
+        }
+    }
+    assert_eq!(rules, 1);
+}
+
+/// An index can be queried only by who may query its table, and only tables that have one need the right.
+#[test]
+fn indexes_are_granted_where_there_are_some() {
+    let template = Template::read();
+    let with_index: BTreeSet<&str> = template
+        .of_type("AWS::DynamoDB::Table")
+        .filter(|(_, properties)| properties.get("GlobalSecondaryIndexes").is_some())
+        .map(|(id, _)| id)
+        .collect();
+    for function in template.functions() {
+        for statement in function.statements() {
+            for value in statement
+                .resources
+                .iter()
+                .filter(|value| value["Fn::Sub"].as_str().is_some_and(|text| text.contains("/index/")))
+            {
+                assert!(with_index.contains(resource(value)), "{}: {value}", function.id);
+                assert_eq!(statement.actions, ["dynamodb:Query"], "{}: {value}", function.id);
+            }
+        }
+    }
+}
+
+/// Rights that no sample event uses, with the reason why they are needed all the same.
+const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 1] = [(
+    "case-submission",
+    "dynamodb:GetItem",
+    "CasesTable",
+    "a repetition answers from the case that the first attempt left behind",
+)];
+
+/// The samples' snapshots list every call that a function made. What is allowed and never done is too much.
+#[test]
+fn every_right_is_used_by_a_sample() {
+    let template = Template::read();
+    let used = samples::calls();
+    let mut unused = BTreeSet::new();
+    for function in template.functions() {
+        let dead_letters = dead_letters(&template, function.binary);
+        let calls = used.get(function.binary).cloned().unwrap_or_default();
+        for statement in function.statements() {
+            for name in statement.resources.iter().map(resource).filter(|name| !dead_letters.contains(name)) {
+                for action in &statement.actions {
+                    if !calls.contains(&(action.clone(), name.to_owned())) {
+                        unused.insert((function.binary, action.clone(), name.to_owned()));
+                    }
+                }
+            }
+        }
+    }
+    let explained: BTreeMap<_, _> = UNUSED_BY_SAMPLES
+        .into_iter()
+        .map(|(binary, action, name, reason)| ((binary, action.to_owned(), name.to_owned()), reason))
+        .collect();
+    assert_eq!(unused, explained.into_keys().collect(), "left: rights without use; right: those explained");
+}
+
+/// A message must not come back while the function that took it may still be at work.
+#[test]
+fn queues_wait_for_their_functions() {
+    let template = Template::read();
+    let queues: BTreeMap<&str, &Value> = template.of_type("AWS::SQS::Queue").collect();
+    let mut mappings = 0;
+    for function in template.functions() {
+        let timeout =
+            function.property("Timeout").as_u64().or_else(|| template.globals()["Timeout"].as_u64()).unwrap();
+        for event in function.events("SQS") {
+            let queue = queues[target(&event["Queue"]).unwrap()];
+            assert!(queue["VisibilityTimeout"].as_u64().unwrap() >= timeout, "{}", function.id);
+            assert_ne!(queue["RedrivePolicy"]["deadLetterTargetArn"], Value::Null, "{}", function.id);
+            mappings += 1;
+        }
+    }
+    assert_eq!(mappings, 4);
+}

@@ -1,0 +1,237 @@
+//! Every file in `events/` as it stands, through its function, on the real thing: the whole answer, what it did to
+//! the records, and which rights it took.
+//!
+//! A file without a test fails, and so does a test without a file. The functions run behind a [`crate::guard`] that
+//! enforces their policies.
+
+mod http;
+mod live;
+mod queues;
+mod relay;
+mod shapes;
+
+use std::{
+    cell::Cell,
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
+
+use serde_json::{Value, json};
+
+use crate::{
+    template::Template,
+    world::{Guarded, World, lambda_event},
+};
+
+/// One test for each file: `case_listing_page` runs `events/case-listing-page.json`.
+macro_rules! samples {
+    ($($sample:ident => $check:path;)+) => {
+        /// The names of the files, without `.json`.
+        fn names() -> Vec<String> {
+            vec![$(file_name(stringify!($sample))),+]
+        }
+
+        $(
+            #[tokio::test]
+            async fn $sample() {
+                let sample = Sample::prepare(&file_name(stringify!($sample))).await;
+                $check(&sample).await;
+                sample.finish();
+            }
+        )+
+    };
+}
+
+samples! {
+    case_listing_agent => http::lists_cases_for_an_agent;
+    case_listing_detail => http::reads_a_case;
+    case_listing_foreign_case => http::case_t12_hides_a_foreign_case;
+    case_listing_leaver => http::case_t09_refuses_a_leaver;
+    case_listing_page => http::lists_a_page;
+    case_submission_new_case => http::raises_a_case;
+    case_submission_refused_fields => http::refuses_fields;
+    case_submission_without_key => http::case_i01_refuses_without_a_key;
+    event_relay_case_changed => relay::tells_those_who_may_know;
+    event_relay_work_for_queues => relay::hands_over_to_queues;
+    invoice_generation_case_closed => queues::invoices_a_closed_case;
+    invoice_generation_case_open => queues::does_not_invoice_an_open_case;
+    invoice_listing_detail => http::reads_an_invoice;
+    invoice_listing_member => http::refuses_invoices_to_a_member;
+    invoice_listing_page => http::lists_invoices;
+    invoice_listing_pdf => http::leads_to_the_pdf;
+    invoice_rendering_invoice_issued => queues::renders_an_invoice;
+    live_connections_connect => live::connects;
+    live_connections_disconnect => live::disconnects;
+    live_connections_unknown_ticket => live::refuses_an_unknown_ticket;
+    live_tickets_issue => http::issues_a_ticket;
+    presigned_uploads_add_file => http::lets_a_file_in;
+    presigned_uploads_agent => http::lets_an_agent_download;
+    presigned_uploads_download => http::lets_a_file_out;
+    salesforce_sync_case_moved => queues::case_w21_moves_a_case;
+    salesforce_sync_records_changed => queues::takes_records_over;
+    salesforce_sync_unreadable_message => queues::keeps_an_unreadable_message;
+    salesforce_writer_case_submitted => queues::hands_a_case_over;
+    salesforce_writer_file_added => queues::refers_to_a_file;
+    salesforce_writer_invoice_issued => queues::records_an_invoice;
+    upload_confirmation_foreign_key => queues::ignores_a_foreign_key;
+    upload_confirmation_object_created => queues::confirms_an_upload;
+    webhook_receiver_base64 => http::takes_an_encoded_message;
+    webhook_receiver_cases_changed => http::takes_a_message;
+    webhook_receiver_wrong_secret => http::hides_behind_the_path_secret;
+}
+
+fn file_name(sample: &str) -> String {
+    sample.replace('_', "-")
+}
+
+fn directory() -> PathBuf {
+    portico_conformance::root().join("events")
+}
+
+/// The text of a file in `events/`.
+pub fn text(name: &str) -> String {
+    std::fs::read_to_string(directory().join(format!("{name}.json"))).unwrap()
+}
+
+fn binary<'t>(template: &'t Template, name: &str) -> &'t str {
+    let functions = template.functions().into_iter().map(|function| function.binary);
+    let mut fitting =
+        functions.filter(|binary| name.strip_prefix(binary).is_some_and(|rest| rest.starts_with('-')));
+    fitting.next().unwrap_or_else(|| panic!("{name} begins with no function's name"))
+}
+
+/// A file, its function and a world around it.
+pub struct Sample {
+    name: String,
+    pub world: World,
+    pub guarded: Guarded,
+    answer: Cell<Option<Value>>,
+}
+
+impl Sample {
+    async fn prepare(name: &str) -> Self {
+        let world = World::start().await;
+        let guarded = world.boot(binary(&world.stack.template, name)).await;
+        Self { name: name.to_owned(), world, guarded, answer: Cell::new(None) }
+    }
+
+    /// Hands the file over and returns the answer, its body as JSON where it is JSON.
+    pub async fn run(&self) -> Value {
+        let answer = self.guarded.function.invoke(lambda_event(&text(&self.name))).await.unwrap();
+        assert_eq!(self.guarded.guard.denied(), [], "the policy in template.yaml does not allow this");
+        let mut answer: Value = serde_json::from_str(answer.get()).unwrap();
+        if let Some(body) = answer["body"].as_str().and_then(|body| serde_json::from_str(body).ok()) {
+            answer["body"] = body;
+        }
+        let first = self.answer.replace(Some(answer.clone()));
+        assert_eq!(first, None, "a sample runs once");
+        answer
+    }
+
+    /// What the check did not look at is in the snapshot.
+    fn finish(self) {
+        let answer = self.answer.into_inner().expect("the check runs its sample");
+        assert_eq!(self.guarded.guard.denied(), [], "the policy in template.yaml does not allow this");
+        let calls: BTreeSet<String> = self
+            .guarded
+            .guard
+            .used()
+            .iter()
+            .map(|grant| {
+                format!("{} {}", grant.action, resource(&self.world.stack.template, &grant.resource))
+            })
+            .collect();
+        let record = json!({ "answer": masked(answer), "calls": calls });
+        insta::with_settings!({ sort_maps => true, prepend_module_to_snapshot => false, omit_expression => true }, {
+            insta::assert_json_snapshot!(self.name, record);
+        });
+    }
+}
+
+/// The logical id of the resource that an ARN is of.
+fn resource(template: &Template, arn: &str) -> String {
+    let name = match arn.split_once(":::") {
+        Some((_, object)) => {
+            let bucket = object.split('/').next().unwrap();
+            let mut buckets = template.of_type("AWS::S3::Bucket").map(|(id, _)| id);
+            return buckets.find(|id| id.to_lowercase() == bucket).unwrap().to_owned();
+        }
+        None => arn.rsplit(':').next().unwrap(),
+    };
+    if arn.contains(":execute-api:") {
+        return "LiveApi".to_owned();
+    }
+    if arn.contains(":secretsmanager:") {
+        // Secrets Manager puts a dash and six characters behind the name.
+        return name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned();
+    }
+    name.split('/').find(|part| template.type_of(part).is_some()).unwrap_or(name).to_owned()
+}
+
+/// `value` without what is different every time: the addresses of this run, and the signatures of links.
+fn masked(value: Value) -> Value {
+    match value {
+        Value::Object(entries) => entries.into_iter().map(|(name, value)| (name, masked(value))).collect(),
+        Value::Array(items) => items.into_iter().map(masked).collect(),
+        Value::String(text) => Value::String(masked_link(text)),
+        other => other,
+    }
+}
+
+fn masked_link(text: String) -> String {
+    let Some((path, query)) = text.strip_prefix("http://127.0.0.1:").and_then(|rest| rest.split_once('?'))
+    else {
+        return text;
+    };
+    let path = path.split_once('/').unwrap().1;
+    let query: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((name @ ("X-Amz-Credential" | "X-Amz-Date" | "X-Amz-Signature"), _)) => {
+                format!("{name}=...")
+            }
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("http://store/{path}?{}", query.join("&"))
+}
+
+/// What each function did in all its samples: action and resource, from the committed snapshots.
+pub fn calls() -> BTreeMap<String, BTreeSet<(String, String)>> {
+    let template = Template::read();
+    let mut all: BTreeMap<String, BTreeSet<(String, String)>> = BTreeMap::new();
+    for name in names() {
+        let path =
+            portico_conformance::root().join(format!("infra/conformance/tests/it/snapshots/{name}.snap"));
+        let text =
+            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let (_, json) = text.trim_start_matches("---\n").split_once("---\n").unwrap();
+        let record: Value = serde_json::from_str(json).unwrap();
+        let calls = all.entry(binary(&template, &name).to_owned()).or_default();
+        for call in record["calls"].as_array().unwrap() {
+            let (action, resource) = call.as_str().unwrap().split_once(' ').unwrap();
+            calls.insert((action.to_owned(), resource.to_owned()));
+        }
+    }
+    all
+}
+
+#[test]
+fn every_file_has_a_test_and_every_test_a_file() {
+    let files: BTreeSet<String> = std::fs::read_dir(directory())
+        .unwrap()
+        .map(|file| {
+            let name = file.unwrap().file_name().into_string().unwrap();
+            name.strip_suffix(".json").unwrap_or_else(|| panic!("{name} is no sample")).to_owned()
+        })
+        .collect();
+    assert_eq!(files, names().into_iter().collect());
+}
+
+#[test]
+fn every_function_has_a_sample() {
+    let template = Template::read();
+    let covered: BTreeSet<&str> = names().iter().map(|name| binary(&template, name)).collect::<BTreeSet<_>>();
+    let functions: BTreeSet<&str> = template.functions().iter().map(|function| function.binary).collect();
+    assert_eq!(covered, functions);
+}

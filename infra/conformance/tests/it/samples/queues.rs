@@ -1,0 +1,168 @@
+//! Functions behind queues, and behind the bucket.
+
+use fake_salesforce::demo::BRIGHTWATER;
+use portico_domain::{
+    CaseId, InvoiceId, SalesforceId,
+    cases::{Case, Happening},
+    events::Fact,
+};
+use portico_store::{PageSize, Tenant};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::Sample;
+use crate::{
+    outbox,
+    world::{
+        CONTENT, World, account, case, closed_case, contract, declared, file, new_case, open_case,
+        other_account, pending_file,
+    },
+};
+
+/// Every message of the batch is done.
+async fn all_done(sample: &Sample) {
+    assert_eq!(sample.run().await, json!({ "batchItemFailures": [] }));
+}
+
+async fn happened(world: &World, case: CaseId) -> Vec<Happening> {
+    let page = PageSize::new(50).unwrap();
+    let timeline = world.store.timeline(&world.tenant(), case, page, None).await.unwrap().unwrap();
+    timeline.items.into_iter().map(|entry| entry.happening).collect()
+}
+
+pub async fn takes_records_over(sample: &Sample) {
+    let world = &sample.world;
+    all_done(sample).await;
+    let account = world.store.account(&world.tenant()).await.unwrap().unwrap();
+    assert_eq!(account.address[0], "Speicherstrasse 14");
+    let case = world.case(open_case()).await;
+    assert_eq!(case.subject, "Customs report shows last month's tariffs");
+    assert_eq!(case.status.label, "Working");
+    let contracts = world.store.contracts(&world.tenant()).await.unwrap();
+    assert_eq!(
+        contracts.iter().map(|known| (known.id, known.version)).collect::<Vec<_>>(),
+        [(contract().id, 2)]
+    );
+    let entries = world.store.time_entries(&world.tenant(), open_case()).await.unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.minutes).sum::<i64>(), 90 + 210);
+    let comments: Vec<String> = happened(world, open_case())
+        .await
+        .into_iter()
+        .filter_map(|what| match what {
+            Happening::Commented { body } => Some(body),
+            _ => None,
+        })
+        .collect();
+    // The other comment of the batch is what agents say among themselves.
+    assert_eq!(comments.len(), 1);
+    assert!(comments[0].starts_with("The file of last week"), "{comments:?}");
+}
+
+pub async fn keeps_an_unreadable_message(sample: &Sample) {
+    let answer = sample.run().await;
+    assert_eq!(
+        answer,
+        json!({ "batchItemFailures": [{ "itemIdentifier": "00000000-0000-4000-8000-00000000a001" }] })
+    );
+}
+
+/// The portal keeps the case under one account, Salesforce says another: it leaves the one as it enters the other.
+pub async fn case_w21_moves_a_case(sample: &Sample) {
+    let world = &sample.world;
+    let salesforce: SalesforceId = BRIGHTWATER.case_ids[0].parse().unwrap();
+    let id = CaseId::of_salesforce(&salesforce);
+    let before = Case { salesforce_id: Some(salesforce), ..case(id, "Working", false) };
+    world.store.save_case(&before, &[], &[]).await.unwrap();
+    all_done(sample).await;
+    assert_eq!(world.store.case(&world.tenant(), id).await.unwrap(), None);
+    let moved = world.store.case_of(salesforce).await.unwrap().unwrap();
+    assert_eq!((moved.id, moved.account), (id, other_account()));
+}
+
+pub async fn hands_a_case_over(sample: &Sample) {
+    let world = &sample.world;
+    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    assert_eq!(salesforce.find_case(&world.case(new_case()).await).await.unwrap(), None);
+    all_done(sample).await;
+    let case = world.case(new_case()).await;
+    let there = salesforce.find_case(&case).await.unwrap().unwrap();
+    assert_eq!(case.number, Some(there.number));
+    assert_eq!(case.salesforce_id, Some(there.id));
+}
+
+pub async fn refers_to_a_file(sample: &Sample) {
+    let world = &sample.world;
+    all_done(sample).await;
+    let file = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    assert_eq!(file.salesforce_id.unwrap().key_prefix(), "a04");
+}
+
+pub async fn records_an_invoice(sample: &Sample) {
+    let world = &sample.world;
+    let invoice = world.issue_invoice().await;
+    all_done(sample).await;
+    let invoice = world.store.invoice(&world.tenant(), invoice.id).await.unwrap().unwrap();
+    assert_eq!(invoice.salesforce_id.unwrap().key_prefix(), "a05");
+}
+
+pub async fn invoices_a_closed_case(sample: &Sample) {
+    let world = &sample.world;
+    all_done(sample).await;
+    let id = InvoiceId::of_case(account(), contract().id, closed_case());
+    let invoice = world.store.invoice(&world.tenant(), id).await.unwrap().unwrap();
+    assert_eq!(invoice.number.as_str(), "2026-000001");
+    // 95 and 20 minutes at 120 an hour: 1.58 h and 0.33 h.
+    assert_eq!(invoice.net.to_decimal().to_string(), "229.20");
+    assert_eq!(invoice.gross.to_decimal().to_string(), "272.75");
+    let number = invoice.number.as_str().to_owned();
+    assert!(happened(world, closed_case()).await.contains(&Happening::Invoiced { invoice: id, number }));
+    let facts = outbox::facts(&world.stack.emulators).await;
+    assert!(facts.contains(&Fact::InvoiceIssued { case: closed_case(), invoice: id }), "{facts:?}");
+}
+
+pub async fn does_not_invoice_an_open_case(sample: &Sample) {
+    let world = &sample.world;
+    all_done(sample).await;
+    let page = world.store.invoices(&world.tenant(), PageSize::DEFAULT, None).await.unwrap().unwrap();
+    assert_eq!(page.items, []);
+}
+
+pub async fn renders_an_invoice(sample: &Sample) {
+    let world = &sample.world;
+    let invoice = world.issue_invoice().await;
+    all_done(sample).await;
+    let invoice = world.store.invoice(&world.tenant(), invoice.id).await.unwrap().unwrap();
+    let rendered = invoice.rendered.unwrap();
+    let bucket = world.stack.cloud().bucket("INVOICES_BUCKET").unwrap();
+    let link = bucket.presign_download(
+        &rendered.key,
+        "inline",
+        "application/pdf",
+        jiff::SignedDuration::from_mins(1),
+    );
+    let pdf = reqwest::get(link.await.unwrap().url).await.unwrap().bytes().await.unwrap();
+    assert!(pdf.starts_with(b"%PDF-"));
+    assert_eq!(rendered.size, u64::try_from(pdf.len()).unwrap());
+    assert_eq!(rendered.sha256, hex::encode(Sha256::digest(&pdf)));
+}
+
+pub async fn confirms_an_upload(sample: &Sample) {
+    let world = &sample.world;
+    let pending = declared(pending_file());
+    let bucket = world.stack.cloud().bucket("FILES_BUCKET").unwrap();
+    bucket.put(&pending.key().to_string(), "text/plain", CONTENT.into()).await.unwrap();
+    sample.run().await;
+    let file = world.store.file(&world.tenant(), pending.id).await.unwrap().unwrap();
+    assert!(file.is_available());
+    let name = "printer.log".to_owned();
+    assert!(happened(world, open_case()).await.contains(&Happening::FileAdded { file: pending.id, name }));
+    let facts = outbox::facts(&world.stack.emulators).await;
+    assert!(facts.contains(&Fact::FileAdded { case: open_case(), file: pending.id }), "{facts:?}");
+    assert_eq!(Tenant::of_object(&pending.key()), world.tenant());
+}
+
+pub async fn ignores_a_foreign_key(sample: &Sample) {
+    let before = outbox::facts(&sample.world.stack.emulators).await;
+    sample.run().await;
+    assert_eq!(outbox::facts(&sample.world.stack.emulators).await, before);
+}

@@ -1,0 +1,388 @@
+//! A stack with an org and a client company in it, and functions that run with nothing but what `template.yaml`
+//! gives them. The ids are those of the files in `events/`.
+
+use std::collections::BTreeMap;
+
+use fake_salesforce::{FakeSalesforce, demo::NORDHAVEN};
+use lambda_runtime::{Context, LambdaEvent};
+use portico_aws::{BootError, Cloud, Function, Settings};
+use portico_domain::{
+    AccountId, CaseId, ContractId, EntryId, FileId, SalesforceId, UserId,
+    billing::{self, Invoice, TimeEntry},
+    cases::{Case, Happening, Reading, Status, TimelineEntry},
+    contracts::Contract,
+    files::{Declaration, File},
+    people::{Account, Audience, ClientRole, Membership, MembershipState, Position, StaffRole},
+};
+use portico_store::{Store, Tenant};
+use rust_decimal::Decimal;
+use serde_json::{json, value::RawValue};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    guard::{Grant, Guard},
+    stack::{ACCOUNT, REGION, Stack, now},
+    template::Statement,
+};
+
+/// The manager of the client company, who is the contact of no case.
+pub const MANAGER: &str = "11111111-1111-4111-8111-111111111111";
+/// Somebody of the same company who sees only their own cases.
+pub const MEMBER: &str = "22222222-2222-4222-8222-222222222222";
+/// Somebody who has left that company.
+pub const LEAVER: &str = "33333333-3333-4333-8333-333333333333";
+/// The manager of another company.
+pub const STRANGER: &str = "44444444-4444-4444-8444-444444444444";
+/// An agent of the consultancy.
+pub const AGENT: &str = "55555555-5555-4555-8555-555555555555";
+
+/// The path secret of the webhook.
+pub const PATH_SECRET: &str = "synthetic-path-secret";
+
+const PRIVATE_KEY: &str = include_str!("../../../fake-salesforce/tests/it/keys/test-private.pem");
+const PUBLIC_KEY: &str = include_str!("../../../fake-salesforce/tests/it/keys/test-public.pem");
+
+/// The text of the one upload.
+pub const CONTENT: &str = "2026-11-21 08:14:02 printer3 offline\n";
+
+/// An id that is only its kind and its place: `case_00000000000070008000000000000001`.
+fn bits(place: u128) -> uuid::Uuid {
+    uuid::Uuid::from_u128(0x7000_8000_0000_0000_0000 + place)
+}
+
+pub fn account() -> AccountId {
+    AccountId::from_uuid(bits(0xa1))
+}
+
+pub fn other_account() -> AccountId {
+    AccountId::from_uuid(bits(0xa2))
+}
+
+/// The member's case, in Salesforce as well, open.
+pub fn open_case() -> CaseId {
+    CaseId::from_uuid(bits(0xc1))
+}
+
+/// The member's case that Salesforce does not have yet.
+pub fn new_case() -> CaseId {
+    CaseId::from_uuid(bits(0xc2))
+}
+
+/// Somebody else's case of the same company, closed, with hours.
+pub fn closed_case() -> CaseId {
+    CaseId::from_uuid(bits(0xc3))
+}
+
+/// A file of the open case that can be downloaded.
+pub fn file() -> FileId {
+    FileId::from_uuid(bits(0xf1))
+}
+
+/// A file of the open case whose content has not arrived yet.
+pub fn pending_file() -> FileId {
+    FileId::from_uuid(bits(0xf2))
+}
+
+pub fn user(text: &str) -> UserId {
+    text.parse().unwrap()
+}
+
+fn salesforce_id(text: &str) -> SalesforceId {
+    text.parse().unwrap()
+}
+
+pub struct World {
+    pub stack: Stack,
+    /// Stops when it is dropped.
+    _org: FakeSalesforce,
+    pub store: Store,
+}
+
+/// A function between the cloud and its guard.
+pub struct Guarded {
+    pub function: Function,
+    pub guard: Guard,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let mut stack = Stack::start().await;
+        let clock = fake_salesforce::Clock::from_fn(now);
+        let config = fake_salesforce::Config::local(PUBLIC_KEY);
+        let org = FakeSalesforce::start(fake_salesforce::Config { demo_data: true, clock, ..config.clone() })
+            .await
+            .unwrap();
+        let address = org.address().as_str().trim_end_matches('/').to_owned();
+        stack.names.set("SalesforceLoginUrl", address);
+        let salesforce = json!({
+            "consumer_key": config.consumer_key,
+            "username": config.username,
+            "private_key": PRIVATE_KEY,
+        });
+        let webhook = json!({
+            "path_secrets": [PATH_SECRET],
+            "organization_id": config.organization_id,
+            "action_ids": fake_salesforce::actions().map(|(_, id)| id).collect::<Vec<_>>(),
+        });
+        let secrets = stack.emulators.secrets();
+        secrets.put("SalesforceSecret", &salesforce.to_string()).await.unwrap();
+        secrets.put("WebhookSecret", &webhook.to_string()).await.unwrap();
+        let world = Self { store: stack.store(), stack, _org: org };
+        world.furnish().await;
+        world
+    }
+
+    /// The variables that the template gives a function.
+    pub fn variables(&self, binary: &str) -> BTreeMap<String, String> {
+        let function = self.stack.template.function(binary);
+        function
+            .variables()
+            .iter()
+            .map(|(name, value)| (name.clone(), self.stack.names.text(value)))
+            .collect()
+    }
+
+    /// What a function's policy allows.
+    pub fn grants(&self, binary: &str) -> Vec<Grant> {
+        let statements = self.stack.template.function(binary).statements();
+        let grants = statements.iter().flat_map(|Statement { actions, resources }| {
+            actions.iter().flat_map(|action| {
+                let grant =
+                    |resource| Grant { action: action.clone(), resource: self.stack.names.text(resource) };
+                resources.iter().map(grant)
+            })
+        });
+        grants.collect()
+    }
+
+    /// Starts a function as Lambda would.
+    pub async fn boot(&self, binary: &str) -> Guarded {
+        let guard = self.guard(self.grants(binary)).await;
+        let function = self.boot_with(binary, self.variables(binary), &guard).await.unwrap();
+        Guarded { function, guard }
+    }
+
+    pub async fn guard(&self, grants: Vec<Grant>) -> Guard {
+        let emulators = &self.stack.emulators;
+        Guard::start(grants, emulators.dynamodb_url(), emulators.aws_url(), format!("{REGION}:{ACCOUNT}"))
+            .await
+    }
+
+    /// Starts a function with these variables of its own.
+    pub async fn boot_with(
+        &self,
+        binary: &str,
+        variables: BTreeMap<String, String>,
+        guard: &Guard,
+    ) -> Result<Function, BootError> {
+        let mut settings = Stack::runtime_settings(guard.url(), guard.url());
+        for (name, value) in variables {
+            // The gateway has a host name of its own, which no endpoint variable moves.
+            let gateway = format!("https://{}.execute-api.{REGION}.amazonaws.com", crate::stack::LIVE_API);
+            settings.insert(name, value.replace(&gateway, guard.url()));
+        }
+        let cloud = Cloud::new(Settings::new(settings), self.stack.clock.clone(), self.stack.random.clone());
+        match binary {
+            "case-listing" => case_listing::function(&cloud).await,
+            "case-submission" => case_submission::function(&cloud).await,
+            "event-relay" => event_relay::function(&cloud).await,
+            "invoice-generation" => invoice_generation::function(&cloud).await,
+            "invoice-listing" => invoice_listing::function(&cloud).await,
+            "invoice-rendering" => invoice_rendering::function(&cloud).await,
+            "live-connections" => live_connections::function(&cloud).await,
+            "live-tickets" => live_tickets::function(&cloud).await,
+            "presigned-uploads" => presigned_uploads::function(&cloud).await,
+            "salesforce-sync" => salesforce_sync::function(&cloud).await,
+            "salesforce-writer" => salesforce_writer::function(&cloud).await,
+            "upload-confirmation" => upload_confirmation::function(&cloud).await,
+            "webhook-receiver" => webhook_receiver::function(&cloud).await,
+            other => panic!("{other} is in template.yaml and not here"),
+        }
+    }
+
+    /// The open case as it stands.
+    pub async fn case(&self, id: CaseId) -> Case {
+        self.store.case(&self.tenant(), id).await.unwrap().unwrap()
+    }
+
+    /// The client company, on behalf of a record of it.
+    pub fn tenant(&self) -> Tenant {
+        Tenant::of_case(&case(open_case(), "Working", false))
+    }
+
+    async fn furnish(&self) {
+        let store = &self.store;
+        for account in [company(), other_company()] {
+            store.provision_account(&account).await.unwrap();
+        }
+        for membership in memberships() {
+            store.provision_member(&membership).await.unwrap();
+        }
+        let open = case(open_case(), "Working", false);
+        let entry = |happening| TimelineEntry::new(happening, now(), &self.stack.random);
+        store.save_case(&open, &[entry(Happening::Submitted)], &[]).await.unwrap();
+        store.save_case(&case(new_case(), "New", false), &[entry(Happening::Submitted)], &[]).await.unwrap();
+        store.save_case(&case(closed_case(), "Resolved", true), &[], &[]).await.unwrap();
+        store.save_contract(&contract()).await.unwrap();
+        let mut closed = case(closed_case(), "Resolved", true);
+        for entry in time_entries() {
+            closed = closed.touched(closed.last_activity_at);
+            let event = portico_domain::events::Event::case_changed(&closed, now(), &self.stack.random);
+            store.save_time_entry(&closed, &entry, &event).await.unwrap();
+        }
+        let available = declared(file()).arrived(now()).unwrap();
+        store.save_file(&File { version: 1, ..available }).await.unwrap();
+        store.save_file(&declared(pending_file())).await.unwrap();
+    }
+
+    /// Issues the invoice of the closed case.
+    pub async fn issue_invoice(&self) -> Invoice {
+        let bill = billing::price(&contract(), &time_entries()).unwrap();
+        let case = self.case(closed_case()).await;
+        let invoice = Invoice::issue(bill, 1, &contract(), &case, &company(), now());
+        self.store.save_invoice(&invoice, &[]).await.unwrap();
+        invoice
+    }
+}
+
+/// `event` as Lambda hands it over.
+pub fn lambda_event(event: &str) -> LambdaEvent<Box<RawValue>> {
+    LambdaEvent::new(serde_json::from_str(event).unwrap(), Context::default())
+}
+
+pub fn company() -> Account {
+    Account {
+        id: account(),
+        salesforce_id: salesforce_id(NORDHAVEN.id),
+        name: NORDHAVEN.name.to_owned(),
+        // Salesforce says number 14.
+        address: vec!["Speicherstrasse 12".to_owned(), "20457 Hamburg".to_owned(), "Germany".to_owned()],
+    }
+}
+
+pub fn other_company() -> Account {
+    Account {
+        id: other_account(),
+        salesforce_id: salesforce_id(fake_salesforce::demo::BRIGHTWATER.id),
+        name: fake_salesforce::demo::BRIGHTWATER.name.to_owned(),
+        address: Vec::new(),
+    }
+}
+
+pub fn memberships() -> [Membership; 5] {
+    let client = |account, role, contact: Option<&str>| Position::Client {
+        account,
+        role,
+        contact: contact.map(salesforce_id),
+    };
+    let member = |id, name: &str, position, state| Membership {
+        user: user(id),
+        name: name.to_owned(),
+        email: format!("{}@client.example", name.to_lowercase().replace(' ', ".")),
+        position,
+        state,
+    };
+    let [mara, jonas] = NORDHAVEN.contacts;
+    [
+        member(
+            MANAGER,
+            "Mara Lindqvist",
+            client(account(), ClientRole::Manager, Some(mara.id)),
+            MembershipState::Active,
+        ),
+        member(
+            MEMBER,
+            "Jonas Weber",
+            client(account(), ClientRole::Member, Some(jonas.id)),
+            MembershipState::Active,
+        ),
+        member(
+            LEAVER,
+            "Lea Former",
+            client(account(), ClientRole::Manager, None),
+            MembershipState::Deactivated,
+        ),
+        member(
+            STRANGER,
+            "Priya Shah",
+            client(other_account(), ClientRole::Manager, None),
+            MembershipState::Active,
+        ),
+        member(AGENT, "Sam Keller", Position::Staff { role: StaffRole::Agent }, MembershipState::Active),
+    ]
+}
+
+/// A case of the client company at its first version.
+pub fn case(id: CaseId, status: &str, closed: bool) -> Case {
+    let [in_salesforce, _, resolved] = NORDHAVEN.case_ids;
+    let (salesforce, number) = if closed { (resolved, "00000903") } else { (in_salesforce, "00000901") };
+    let at = "2026-11-16T08:00:00Z".parse().unwrap();
+    let reading = Reading {
+        salesforce_id: salesforce_id(salesforce),
+        number: number.to_owned(),
+        contact: None,
+        subject: "Label printer in hall 3 is offline".to_owned(),
+        description: "Since this morning nothing comes out.".to_owned(),
+        status: Status { label: status.to_owned(), closed },
+        priority: "Medium".to_owned(),
+        created_at: at,
+        closed_at: closed.then(|| "2026-11-20T15:00:00Z".parse().unwrap()),
+        modstamp: at,
+    };
+    let mut case = Case::discovered(id, account(), reading, at).case;
+    if !closed {
+        case.audience = Audience { raised_by: Some(user(MEMBER)), contact: None };
+    }
+    if id == new_case() {
+        case.salesforce_id = None;
+        case.number = None;
+        case.confirmed = None;
+    }
+    case
+}
+
+pub fn contract() -> Contract {
+    Contract {
+        id: ContractId::of_salesforce(&salesforce_id(NORDHAVEN.contract_id)),
+        account: account(),
+        salesforce_id: salesforce_id(NORDHAVEN.contract_id),
+        name: "Support 2026".to_owned(),
+        currency: "EUR".parse().unwrap(),
+        hourly_rate: Decimal::from(120),
+        tax_percent: Decimal::from(19),
+        payment_terms_days: 30,
+        valid_from: "2026-01-01".parse().unwrap(),
+        valid_to: None,
+        time_zone: "Europe/Berlin".to_owned(),
+        purchase_order: Some("PO-2026-118".to_owned()),
+        modstamp: "2026-01-01T00:00:00Z".parse().unwrap(),
+        version: 1,
+    }
+}
+
+pub fn time_entries() -> [TimeEntry; 2] {
+    let entry = |place, minutes, description: &str| TimeEntry {
+        id: EntryId::from_uuid(bits(place)),
+        salesforce_id: salesforce_id(if minutes > 60 { "a01Fk0000000101IAA" } else { "a01Fk0000000102IAA" }),
+        case: closed_case(),
+        worked_on: "2026-11-18".parse().unwrap(),
+        minutes,
+        description: description.to_owned(),
+        person: "Sam Keller".to_owned(),
+        billable: true,
+        deleted: false,
+        modstamp: "2026-11-18T17:00:00Z".parse().unwrap(),
+        version: 1,
+    };
+    [entry(0xe1, 95, "Found and removed the duplicate print queue"), entry(0xe2, 20, "Checked with hall 3")]
+}
+
+pub fn declared(id: FileId) -> File {
+    let declaration = Declaration {
+        name: "printer.log".to_owned().try_into().unwrap(),
+        size: u64::try_from(CONTENT.len()).unwrap(),
+        content_type: "text/plain".to_owned().try_into().unwrap(),
+        sha256: hex::encode(Sha256::digest(CONTENT)).try_into().unwrap(),
+    };
+    File::declare(id, account(), open_case(), declaration, user(MEMBER), now())
+}
