@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::{Delays, TROUBLE_PAUSE};
+use super::{Delays, LOOK, TROUBLE_PAUSE};
 use crate::lambda::Lambda;
 use crate::stop::Stop;
 
@@ -73,8 +73,7 @@ impl Inbox {
         while !stop.is_given() {
             while running.try_join_next().is_some() {}
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
-            let received =
-                self.queues.receive(&self.queue, 1, portico_emulators::queues::limits::RECEIVE_WAIT).await;
+            let received = self.queues.receive(&self.queue, 1, LOOK).await;
             let message = match received.map(|messages| messages.into_iter().next()) {
                 Ok(Some(message)) => message,
                 Ok(None) => continue,

@@ -6,18 +6,15 @@ use portico_domain::{Clock, Random};
 use portico_emulators::{ObjectCreated, ObjectEvents, QueueError};
 use serde_json::{Value as Json, json};
 
-use super::TROUBLE_PAUSE;
 use super::asynchronous::Inbox;
 use super::pattern::Pattern;
 use super::schedule::Schedule;
+use super::{LOOK, TROUBLE_PAUSE};
 use crate::identity;
 use crate::stop::Stop;
 
 /// How many events of S3 are taken at once.
 const BATCH: usize = 10;
-
-/// How long one look for events of S3 waits; a new event ends the wait at once.
-const WAIT: Duration = Duration::from_secs(20);
 
 /// Longest sleep of a schedule, so that a laptop that slept is late by a minute at most.
 const SCHEDULE_NAP: Duration = Duration::from_secs(60);
@@ -76,7 +73,7 @@ pub async fn run_rules(
 ) {
     while !stop.is_given() {
         let round = async {
-            for object in events.receive(BATCH, WAIT).await? {
+            for object in events.receive(BATCH, LOOK).await? {
                 if notifying.contains(&object.bucket) {
                     let event = object_created(&object, &identity::request_id(&random));
                     for rule in rules.iter().filter(|rule| rule.pattern.matches(&event)) {

@@ -34,6 +34,10 @@ impl Default for Delays {
     }
 }
 
+/// How long one look into a queue waits. A new message ends the wait at once, so this bounds only how long a shutdown
+/// takes: a look that was cut off could leave messages hidden that nobody has.
+const LOOK: Duration = Duration::from_millis(500);
+
 /// Pause after an emulator's own failure, so that a full disk does not make a busy loop.
 const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 

@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::{TROUBLE_PAUSE, failed_items};
+use super::{LOOK, TROUBLE_PAUSE, failed_items};
 use crate::identity;
 use crate::lambda::{Lambda, MAX_PAYLOAD_BYTES};
 use crate::stop::Stop;
@@ -47,7 +47,6 @@ impl QueueMapping {
         while !stop.is_given() {
             while batches.try_join_next().is_some() {}
             let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { break };
-            // A receive that was cut off would leave its messages hidden: it ends by itself when the queues stop.
             let batch = match self.collect(&queues, &stop).await {
                 Ok(batch) if batch.is_empty() => continue,
                 Ok(batch) => batch,
@@ -71,7 +70,7 @@ impl QueueMapping {
     /// The next batch: the first messages at once, more only within the window.
     async fn collect(&self, queues: &Queues, stop: &Stop) -> Result<Vec<Message>, QueueError> {
         let first = self.batch_size.min(limits::BATCH);
-        let mut batch = queues.receive(&self.queue, first, limits::RECEIVE_WAIT).await?;
+        let mut batch = queues.receive(&self.queue, first, LOOK).await?;
         if batch.is_empty() || self.window.is_zero() {
             return Ok(batch);
         }
@@ -83,7 +82,7 @@ impl QueueMapping {
                 break;
             }
             let room = (self.batch_size - batch.len()).min(limits::BATCH);
-            let more = queues.receive(&self.queue, room, left).await?;
+            let more = queues.receive(&self.queue, room, left.min(LOOK)).await?;
             bytes += more.iter().map(|message| message.body.len()).sum::<usize>();
             batch.extend(more);
         }

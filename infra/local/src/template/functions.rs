@@ -242,7 +242,8 @@ pub struct OnFailure {
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 pub enum DestinationKind {
     /// A queue.
-    SQS,
+    #[serde(rename = "SQS")]
+    Queue,
 }
 
 /// An EventBridge rule on the default bus.

@@ -1,4 +1,10 @@
 //! One binary for all tests of the local cloud.
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "clippy allows them in test functions, not in what those call"
+)]
 
 mod authorizer;
 mod bridge;
