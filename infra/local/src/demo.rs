@@ -336,9 +336,8 @@ struct Cognito<'a> {
 impl Cognito<'_> {
     /// The `sub` of a person, who is created with the demo's password if missing.
     async fn let_in(&self, email: &str, name: &str) -> Result<UserId, DemoError> {
-        let who = json!({ "UserPoolId": self.pool, "Username": email });
-        if let Some(user) = self.ask("AdminGetUser", &who, Some("UserNotFoundException")).await? {
-            return subject(&user);
+        if let Some(user) = self.find(email).await? {
+            return Ok(user);
         }
         let create = json!({
             "UserPoolId": self.pool,
@@ -350,39 +349,38 @@ impl Cognito<'_> {
                 { "Name": "name", "Value": name },
             ],
         });
-        self.ask("AdminCreateUser", &create, None).await?;
+        self.ask("AdminCreateUser", &create).await?;
         let password =
             json!({ "UserPoolId": self.pool, "Username": email, "Password": PASSWORD, "Permanent": true });
-        self.ask("AdminSetUserPassword", &password, None).await?;
-        let user = self.ask("AdminGetUser", &who, None).await?;
-        subject(&user.unwrap_or_default())
+        self.ask("AdminSetUserPassword", &password).await?;
+        self.find(email).await?.ok_or_else(|| DemoError::Refused {
+            what: "a new user",
+            answer: "the pool does not list it".to_owned(),
+        })
     }
 
-    /// One operation; `None` if it is refused with `absent`.
-    async fn ask(
-        &self,
-        operation: &'static str,
-        input: &Json,
-        absent: Option<&str>,
-    ) -> Result<Option<Json>, DemoError> {
+    /// The `sub` of a person, if the pool has one with this address.
+    async fn find(&self, email: &str) -> Result<Option<UserId>, DemoError> {
+        let filter = json!({ "UserPoolId": self.pool, "Filter": format!("email = \"{email}\""), "Limit": 1 });
+        let listed = self.ask("ListUsers", &filter).await?;
+        let Some(user) = listed.pointer("/Users/0") else { return Ok(None) };
+        let attributes = user.get("Attributes").and_then(Json::as_array);
+        let subject = attributes
+            .into_iter()
+            .flatten()
+            .find(|attribute| attribute.get("Name").and_then(Json::as_str) == Some("sub"))
+            .and_then(|attribute| attribute.get("Value")?.as_str()?.parse().ok());
+        let subject = subject
+            .ok_or_else(|| DemoError::Refused { what: "the sub of a user", answer: user.to_string() })?;
+        Ok(Some(subject))
+    }
+
+    async fn ask(&self, operation: &'static str, input: &Json) -> Result<Json, DemoError> {
         match self.client.ask(operation, input).await? {
-            Answer::Done(answer) => Ok(Some(answer)),
-            Answer::Refused(answer) if absent.is_some_and(|absent| answer.contains(absent)) => Ok(None),
+            Answer::Done(answer) => Ok(answer),
             Answer::Refused(answer) => Err(DemoError::Refused { what: operation, answer }),
         }
     }
-}
-
-fn subject(user: &Json) -> Result<UserId, DemoError> {
-    let attributes = user.get("UserAttributes").and_then(Json::as_array);
-    let subject = attributes
-        .into_iter()
-        .flatten()
-        .find(|attribute| attribute.get("Name").and_then(Json::as_str) == Some("sub"))
-        .and_then(|attribute| attribute.get("Value")?.as_str());
-    subject
-        .and_then(|subject| subject.parse().ok())
-        .ok_or_else(|| DemoError::Refused { what: "the sub of a user", answer: user.to_string() })
 }
 
 /// Names every record of the org to the sync, those first that others refer to.

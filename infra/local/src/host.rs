@@ -549,10 +549,15 @@ impl LocalCloud {
             tracing::warn!("work was still running at shutdown");
         }
         self.tasks.abort_all();
+        tracing::debug!("doors and event sources stopped");
+        // The last holder of functions: their clients' idle connections would hold up the servers below.
+        self.live = None;
         if let Some(demo) = self.demo.take() {
             demo.shutdown().await;
+            tracing::debug!("the fake org stopped");
         }
         self.emulators.shutdown().await;
+        tracing::debug!("the emulators stopped");
     }
 }
 

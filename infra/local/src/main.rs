@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use portico_local::arguments::{ArgumentError, Arguments};
 use portico_local::host::{LocalCloud, Options};
@@ -16,8 +17,20 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// How long threads may go on that wait for a disk; everything acknowledged is there already.
+const THREADS_GRACE: Duration = Duration::from_millis(200);
+
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return say(io::stderr(), &format!("no threads: {error}\n"), ExitCode::FAILURE),
+    };
+    let code = runtime.block_on(run());
+    runtime.shutdown_timeout(THREADS_GRACE);
+    code
+}
+
+async fn run() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1), variable) {
         Ok(arguments) => arguments,
         Err(ArgumentError::Help) => {

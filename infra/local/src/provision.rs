@@ -312,12 +312,14 @@ pub(crate) async fn make_tables(
             create.insert("StreamSpecification".to_owned(), stream);
         }
         let dynamodb = DynamoDb { client: &client, table: &id };
-        if dynamodb.ask("CreateTable", &create, Some("ResourceInUseException")).await?.is_none() {
+        if dynamodb.exists().await? {
             dynamodb.check_existing(&create).await?;
+            continue;
         }
+        dynamodb.ask("CreateTable", &create).await?;
         if let Some(expiry) = &table.time_to_live_specification {
             let update = json!({ "TableName": identity::name(&id), "TimeToLiveSpecification": expiry });
-            dynamodb.ask("UpdateTimeToLive", &update, Some("already enabled")).await?;
+            dynamodb.ask("UpdateTimeToLive", &update).await?;
         }
     }
     Ok(())
@@ -330,10 +332,22 @@ struct DynamoDb<'a> {
 }
 
 impl DynamoDb<'_> {
+    /// Whether an earlier start made the table. Names are listed in their order, so the page after the name just
+    /// before this one begins with it.
+    async fn exists(&self) -> Result<bool, ProvisionError> {
+        let name = identity::name(self.table);
+        let mut before = name.clone();
+        before.pop();
+        let listed =
+            self.ask("ListTables", &json!({ "ExclusiveStartTableName": before, "Limit": 100 })).await?;
+        let names = listed.get("TableNames").and_then(Json::as_array);
+        Ok(names.is_some_and(|names| names.iter().any(|listed| listed == name.as_str())))
+    }
+
     /// A table of an earlier start must be the one of the template: DynamoDB cannot change keys.
     async fn check_existing(&self, create: &Json) -> Result<(), ProvisionError> {
         let name = json!({ "TableName": create.get("TableName") });
-        let described = self.ask("DescribeTable", &name, None).await?.unwrap_or_default();
+        let described = self.ask("DescribeTable", &name).await?;
         let described = described.get("Table").unwrap_or(&Json::Null);
         let index_names = |table: &Json| -> BTreeSet<String> {
             let indexes = table.get("GlobalSecondaryIndexes").and_then(Json::as_array);
@@ -349,16 +363,9 @@ impl DynamoDb<'_> {
         Err(ProvisionError::Changed { table: self.table.to_owned() })
     }
 
-    /// One operation; `None` if DynamoDB refused with `done`, which says that there is nothing left to do.
-    async fn ask(
-        &self,
-        operation: &'static str,
-        input: &Json,
-        done: Option<&str>,
-    ) -> Result<Option<Json>, ProvisionError> {
+    async fn ask(&self, operation: &'static str, input: &Json) -> Result<Json, ProvisionError> {
         match self.client.ask(operation, input).await? {
-            Answer::Done(answer) => Ok(Some(answer)),
-            Answer::Refused(answer) if done.is_some_and(|done| answer.contains(done)) => Ok(None),
+            Answer::Done(answer) => Ok(answer),
             Answer::Refused(answer) => {
                 Err(ProvisionError::Table { table: self.table.to_owned(), operation, answer })
             }
