@@ -6,10 +6,12 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
-    operation::transact_write_items::TransactWriteItemsError,
+    operation::{
+        delete_item::DeleteItemError, put_item::PutItemError, transact_write_items::TransactWriteItemsError,
+    },
     types::{
         AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem,
+        TransactWriteItem, error::ConditionalCheckFailedException,
     },
 };
 use portico_store::engine::{
@@ -19,7 +21,7 @@ use serde_dynamo::Item;
 
 use crate::settings::Settings;
 
-/// How often a transaction is tried that others collide with. Each wait doubles, from [`FIRST_WAIT`].
+/// How often a write is tried that others collide with. Each wait doubles, from [`FIRST_WAIT`].
 const ATTEMPTS: u32 = 7;
 /// The first wait after a collision.
 const FIRST_WAIT: Duration = Duration::from_millis(10);
@@ -89,9 +91,9 @@ impl DynamoDb {
     }
 
     /// A single write needs no transaction, which would cost twice as much.
-    async fn write_one(&self, write: &Write) -> Result<(), TransactError> {
+    async fn write_one(&self, write: &Write) -> Result<(), Attempt> {
         let all_old = ReturnValuesOnConditionCheckFailure::AllOld;
-        let refused = match write {
+        match write {
             Write::Put { table, item, condition } => {
                 let terms = Terms::of(*condition, *table);
                 let sent = self
@@ -105,15 +107,11 @@ impl DynamoDb {
                     .return_values_on_condition_check_failure(all_old)
                     .send()
                     .await;
-                match sent {
-                    Ok(_) => return Ok(()),
-                    Err(error) => match error.as_service_error() {
-                        Some(service) if service.is_conditional_check_failed_exception() => {
-                            conditional_item(error.into_service_error())
-                        }
-                        _ => return Err(failure(&error).into()),
-                    },
-                }
+                sent.map(|_| ()).map_err(|error| match error.as_service_error() {
+                    Some(PutItemError::ConditionalCheckFailedException(refused)) => stood_in_the_way(refused),
+                    Some(PutItemError::TransactionConflictException(_)) => Attempt::Collided,
+                    _ => failure(&error).into(),
+                })
             }
             Write::Delete { key, condition } => {
                 let terms = Terms::of(*condition, key.table);
@@ -128,48 +126,56 @@ impl DynamoDb {
                     .return_values_on_condition_check_failure(all_old)
                     .send()
                     .await;
-                match sent {
-                    Ok(_) => return Ok(()),
-                    Err(error) => match error.as_service_error() {
-                        Some(service) if service.is_conditional_check_failed_exception() => None,
-                        _ => return Err(failure(&error).into()),
-                    },
-                }
+                sent.map(|_| ()).map_err(|error| match error.as_service_error() {
+                    Some(DeleteItemError::ConditionalCheckFailedException(refused)) => {
+                        stood_in_the_way(refused)
+                    }
+                    Some(DeleteItemError::TransactionConflictException(_)) => Attempt::Collided,
+                    _ => failure(&error).into(),
+                })
             }
-            Write::Check { .. } => return self.write_all(std::slice::from_ref(write)).await,
-        };
-        Err(TransactError::Conditions(vec![Some(Refused { item: refused })]))
+            Write::Check { .. } => self.write_all(std::slice::from_ref(write)).await,
+        }
     }
 
-    async fn write_all(&self, writes: &[Write]) -> Result<(), TransactError> {
+    async fn write_all(&self, writes: &[Write]) -> Result<(), Attempt> {
         let items = writes.iter().map(|write| self.write(write)).collect::<Result<Vec<_>, _>>()?;
-        let mut wait = FIRST_WAIT;
-        for _ in 0..ATTEMPTS {
-            let sent =
-                self.client.transact_write_items().set_transact_items(Some(items.clone())).send().await;
-            let error = match sent {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
-            };
-            let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) =
-                error.as_service_error()
-            else {
-                return Err(failure(&error).into());
-            };
-            let reasons = cancelled.cancellation_reasons();
-            let because = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
-            if because("ConditionalCheckFailed") {
-                return Err(TransactError::Conditions(reasons.iter().map(refused).collect()));
-            }
-            if !because("TransactionConflict") && !because("ThrottlingError") {
-                return Err(failure(&error).into());
-            }
-            // Somebody else is writing the same item at this very moment: their transaction settles it.
-            tokio::time::sleep(jittered(wait)).await;
-            wait = wait.saturating_mul(2);
+        let sent = self.client.transact_write_items().set_transact_items(Some(items)).send().await;
+        let Err(error) = sent else { return Ok(()) };
+        let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+        else {
+            return Err(failure(&error).into());
+        };
+        let reasons = cancelled.cancellation_reasons();
+        let because = |code: &str| reasons.iter().any(|reason| reason.code() == Some(code));
+        if because("ConditionalCheckFailed") {
+            let refused = reasons.iter().map(refused).collect();
+            return Err(Attempt::Settled(TransactError::Conditions(refused)));
         }
-        Err(EngineError::Busy.into())
+        if because("TransactionConflict") || because("ThrottlingError") {
+            return Err(Attempt::Collided);
+        }
+        Err(failure(&error).into())
     }
+}
+
+/// How an attempt to write failed.
+enum Attempt {
+    /// For good.
+    Settled(TransactError),
+    /// Somebody else is writing the same item at this very moment: their transaction settles it.
+    Collided,
+}
+
+impl From<EngineError> for Attempt {
+    fn from(error: EngineError) -> Self {
+        Self::Settled(error.into())
+    }
+}
+
+fn stood_in_the_way(refused: &ConditionalCheckFailedException) -> Attempt {
+    let item = refused.item().cloned().map(Item::from);
+    Attempt::Settled(TransactError::Conditions(vec![Some(Refused { item })]))
 }
 
 /// Between half and all of `wait`, so that those who collided do not meet again.
@@ -182,14 +188,6 @@ fn jittered(wait: Duration) -> Duration {
 fn refused(reason: &CancellationReason) -> Option<Refused> {
     match reason.code() {
         Some("ConditionalCheckFailed") => Some(Refused { item: reason.item().cloned().map(Item::from) }),
-        _ => None,
-    }
-}
-
-fn conditional_item(error: aws_sdk_dynamodb::operation::put_item::PutItemError) -> Option<Item> {
-    use aws_sdk_dynamodb::operation::put_item::PutItemError;
-    match error {
-        PutItemError::ConditionalCheckFailedException(refused) => refused.item().cloned().map(Item::from),
         _ => None,
     }
 }
@@ -298,10 +296,21 @@ impl Engine for DynamoDb {
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        match writes {
-            [] => Ok(()),
-            [write] => self.write_one(write).await,
-            _ => self.write_all(writes).await,
+        let mut wait = FIRST_WAIT;
+        for _ in 0..ATTEMPTS {
+            let outcome = match writes {
+                [] => Ok(()),
+                [write] => self.write_one(write).await,
+                _ => self.write_all(writes).await,
+            };
+            match outcome {
+                Ok(()) => return Ok(()),
+                Err(Attempt::Settled(error)) => return Err(error),
+                Err(Attempt::Collided) => {}
+            }
+            tokio::time::sleep(jittered(wait)).await;
+            wait = wait.saturating_mul(2);
         }
+        Err(EngineError::Busy.into())
     }
 }
