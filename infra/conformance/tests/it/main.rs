@@ -11,9 +11,11 @@
 
 mod dependencies;
 mod documents;
+mod engine;
 mod guard;
 mod outbox;
 mod permissions;
+mod records;
 mod routes;
 mod samples;
 mod stack;

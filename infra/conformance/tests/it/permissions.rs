@@ -25,7 +25,7 @@ fn known_actions(kind: &str) -> &'static [&'static str] {
 }
 
 /// The resource behind a policy's resource.
-fn resource<'v>(value: &'v Value) -> &'v str {
+fn resource(value: &Value) -> &str {
     // The ARN of a WebSocket API is put together around its id.
     if value["Fn::Sub"]
         .as_str()

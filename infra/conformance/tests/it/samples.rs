@@ -130,7 +130,8 @@ impl Sample {
 
     /// What the check did not look at is in the snapshot.
     fn finish(self) {
-        let answer = self.answer.into_inner().expect("the check runs its sample");
+        let answer =
+            self.answer.into_inner().unwrap_or_else(|| panic!("the check of {} does not run it", self.name));
         assert_eq!(self.guarded.guard.denied(), [], "the policy in template.yaml does not allow this");
         let calls: BTreeSet<String> = self
             .guarded
