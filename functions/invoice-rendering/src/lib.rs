@@ -99,7 +99,9 @@ async fn publish(deps: &Deps, event: Event) -> Result<(), PublishError> {
         let fact = Fact::InvoiceRendered { case: case.id, invoice: id };
         let event = Event::about(&case, fact, deps.clock.now(), &deps.random);
         match deps.store.save_invoice(&invoice, &[event]).await {
-            Err(StoreError::Conflict) => invoice = deps.store.invoice(&tenant, id).await?.ok_or_else(missing)?,
+            Err(StoreError::Conflict) => {
+                invoice = deps.store.invoice(&tenant, id).await?.ok_or_else(missing)?
+            }
             done => return Ok(done?),
         }
         if invoice.rendered.is_some() {
