@@ -437,7 +437,7 @@ impl LocalCloud {
                     options.random.clone(),
                 );
                 let pool = pools.values().next().ok_or(DemoError::Missing("a user pool"))?;
-                demo.seed(&cloud, &http, &emulators, pool, &data, stopper.stop(), &mut tasks).await?
+                demo.seed(&cloud, &http, &emulators, pool, &data, stopper.stop()).await?
             }
             None => Vec::new(),
         };

@@ -8,8 +8,9 @@ use portico_local::arguments::{ArgumentError, Arguments};
 use portico_local::host::{LocalCloud, Options};
 use tracing_subscriber::EnvFilter;
 
-/// Libraries that say more than a person wants to read; `--log` may ask for it.
-const QUIETER: &str = "awsim_core=warn,awsim_cognito=warn";
+/// Libraries that say more than a person wants to read: DynamoDB warns of every condition that does not hold, which
+/// is what conditions are for. `--log` may ask for it.
+const QUIETER: &str = "awsim_core=warn,awsim_cognito=warn,dynoxide=error";
 
 /// A variable of the program: only ports may be said there.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the program's environment")]

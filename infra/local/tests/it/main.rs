@@ -8,6 +8,7 @@
 
 mod authorizer;
 mod bridge;
+mod demo;
 mod function_url;
 mod gateway;
 mod live;
