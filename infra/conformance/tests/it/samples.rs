@@ -51,7 +51,7 @@ samples! {
     case_submission_new_case => http::raises_a_case;
     case_submission_refused_fields => http::refuses_fields;
     case_submission_without_key => http::case_i01_refuses_without_a_key;
-    event_relay_case_changed => relay::tells_those_who_may_know;
+    event_relay_case_changed => relay::case_t05_tells_those_who_may_know;
     event_relay_work_for_queues => relay::hands_over_to_queues;
     invoice_generation_case_closed => queues::invoices_a_closed_case;
     invoice_generation_case_open => queues::does_not_invoice_an_open_case;

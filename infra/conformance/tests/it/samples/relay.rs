@@ -26,7 +26,7 @@ async fn listen(world: &World, connection: &str, user: &UserId) {
 
 /// The manager and the member hear of the member's case; who has left meanwhile is hung up on; and nobody hears
 /// anything but ids and versions.
-pub async fn tells_those_who_may_know(sample: &Sample) {
+pub async fn case_t05_tells_those_who_may_know(sample: &Sample) {
     let world = &sample.world;
     let [_, _, leaver, ..] = memberships();
     world

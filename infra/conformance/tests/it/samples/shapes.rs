@@ -1,5 +1,7 @@
 //! The samples are what AWS sends: AWS's own types read them, and what they say twice they say alike.
 
+use std::collections::BTreeMap;
+
 use aws_lambda_events::{
     apigw::{ApiGatewayProxyRequest, ApiGatewayV2httpRequest, ApiGatewayWebsocketProxyRequest},
     dynamodb,
@@ -58,8 +60,17 @@ fn samples_of_the_api_come_to_a_route_with_a_token() {
             path = path.replace(&format!("{{{parameter}}}"), value.as_str().unwrap());
         }
         assert_eq!(event["path"], path, "{name}");
-        for (header, values) in event["multiValueHeaders"].as_object().unwrap() {
-            assert_eq!(event["headers"][header], values[0], "{name}: {header}");
+        for (single, multiple) in
+            [("headers", "multiValueHeaders"), ("queryStringParameters", "multiValueQueryStringParameters")]
+        {
+            let last = |values: &Value| values.as_array().unwrap().last().unwrap().clone();
+            let lasts = event[multiple]
+                .as_object()
+                .map(|all| all.iter().map(|(name, values)| (name, last(values))).collect());
+            let singles: Option<BTreeMap<&String, Value>> = event[single]
+                .as_object()
+                .map(|all| all.iter().map(|(name, value)| (name, value.clone())).collect());
+            assert_eq!(singles, lasts, "{name}: {single}");
         }
         let claims = &context["authorizer"]["claims"];
         assert_eq!(claims["token_use"], "access", "{name}");
