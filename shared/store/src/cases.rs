@@ -26,15 +26,6 @@ const RACES_MAX: usize = 4;
 /// Most contracts of one account that are read.
 const CONTRACTS_MAX: u16 = 200;
 
-/// A case, by the two ids that reach it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CaseRef {
-    /// Its account.
-    pub tenant: Tenant,
-    /// Which of the account's.
-    pub case: CaseId,
-}
-
 pub(crate) fn put_case(case: &Case, condition: Condition) -> Result<Write, StoreError> {
     // Sorts by time; the id makes it unique.
     let activity = format!("{:.3}#{}", case.last_activity_at, case.id);

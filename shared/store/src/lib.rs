@@ -39,7 +39,6 @@ use std::sync::Arc;
 
 use engine::{Engine, EngineError, Refused, TransactError};
 
-pub use cases::CaseRef;
 pub use cursor::{Cursor, CursorError, Page, PageSize};
 pub use files::Arrival;
 pub use invoices::{Issue, IssueError};
