@@ -37,10 +37,19 @@ pub struct TimeEntry {
     pub billable: bool,
     /// Whether it was deleted in Salesforce.
     pub deleted: bool,
+    /// `CreatedDate` of the record.
+    pub created_at: Timestamp,
     /// `SystemModstamp` of the record that was read.
     pub modstamp: Timestamp,
     /// Counts the writes of this record, from 1.
     pub version: u64,
+}
+
+impl TimeEntry {
+    /// Whether the client is shown it: what is not billed stays among staff.
+    pub fn is_shown(&self) -> bool {
+        self.billable && !self.deleted
+    }
 }
 
 /// A position of an invoice.
@@ -298,6 +307,7 @@ mod tests {
             person: "Ada".to_owned(),
             billable: true,
             deleted: false,
+            created_at: Timestamp::UNIX_EPOCH,
             modstamp: Timestamp::UNIX_EPOCH,
             version: 1,
         }

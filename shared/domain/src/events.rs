@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, CaseId, EventId, FileId, InvoiceId, Random, cases::Case, people::Audience};
+use crate::{AccountId, CaseId, EntryId, EventId, FileId, InvoiceId, Random, cases::Case, people::Audience};
 
 /// One fact, addressed to the account that it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +59,22 @@ pub enum Fact {
     CaseClosed {
         /// Which.
         case: CaseId,
+    },
+    /// A client changed a case: closed it, opened it again or put it in other words; Salesforce has to know.
+    CaseAmended {
+        /// Which.
+        case: CaseId,
+        /// The version that now stands.
+        version: u64,
+    },
+    /// A client said something on a case; Salesforce has to know.
+    CommentAdded {
+        /// On which case.
+        case: CaseId,
+        /// The version of the case that now stands.
+        version: u64,
+        /// The line of its timeline.
+        entry: EntryId,
     },
     /// A file can be downloaded; Salesforce has to know.
     FileAdded {

@@ -113,6 +113,19 @@ id!(
     InvoiceId, "inv_"
 );
 
+impl EntryId {
+    /// The first line of a case's timeline.
+    pub fn first_of(case: CaseId) -> Self {
+        Self(case.0)
+    }
+
+    /// When the portal made this id; absent in ids that follow from another record's.
+    pub fn made_at(&self) -> Option<Timestamp> {
+        let (seconds, nanoseconds) = self.0.get_timestamp()?.to_unix();
+        Timestamp::new(seconds.try_into().ok()?, nanoseconds.try_into().ok()?).ok()
+    }
+}
+
 impl InvoiceId {
     /// The one invoice of a case under a contract. Whoever generates it, however often, generates this id.
     pub fn of_case(account: AccountId, contract: ContractId, case: CaseId) -> Self {
@@ -213,6 +226,15 @@ mod tests {
             .map(|ms| EventId::new(Timestamp::from_millisecond(ms).unwrap(), &random).to_string())
             .into();
         assert!(ids.is_sorted(), "{ids:?}");
+    }
+
+    #[test]
+    fn an_entry_tells_when_the_portal_made_it() {
+        let now: Timestamp = "2026-11-22T09:30:00.123456789Z".parse().unwrap();
+        let entry = EntryId::new(now, &Random::new(|bytes| bytes.fill(7)));
+        assert_eq!(entry.made_at(), Some("2026-11-22T09:30:00.123Z".parse().unwrap()));
+        assert_eq!(format!("{:.3}", entry.made_at().unwrap()), format!("{now:.3}"));
+        assert_eq!(EntryId::of_salesforce(&"500000000000001AAA".parse().unwrap()).made_at(), None);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Viewer {
         match self {
             Self::Client { role: ClientRole::Manager, .. } | Self::Staff { .. } => true,
             Self::Client { role: ClientRole::Member | ClientRole::Billing, user, contact } => {
-                audience.raised_by.as_ref() == Some(user)
+                audience.raised_by.as_ref().is_some_and(|raiser| raiser.user == *user)
                     || (contact.is_some() && audience.contact == *contact)
             }
         }
@@ -128,8 +128,17 @@ impl Viewer {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Audience {
     /// The portal user who raised the case.
-    pub raised_by: Option<UserId>,
+    pub raised_by: Option<Raiser>,
     /// The Contact that Salesforce names on the case.
+    pub contact: Option<SalesforceId>,
+}
+
+/// Who raised a case in the portal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raiser {
+    /// The Cognito `sub`.
+    pub user: UserId,
+    /// Their Contact in Salesforce at that time.
     pub contact: Option<SalesforceId>,
 }
 
@@ -160,10 +169,11 @@ mod tests {
 
     #[test]
     fn members_see_what_they_raised_or_are_the_contact_of() {
-        let raised = Audience { raised_by: Some("user-1".parse().unwrap()), contact: None };
+        let by = |user: &str| Some(Raiser { user: user.parse().unwrap(), contact: None });
+        let raised = Audience { raised_by: by("user-1"), contact: None };
         let named = Audience { raised_by: None, contact: Some("003000000000001AAA".parse().unwrap()) };
         let others = Audience {
-            raised_by: Some("user-2".parse().unwrap()),
+            raised_by: by("user-2"),
             contact: Some("003000000000002AAA".parse().unwrap()),
         };
         for role in [ClientRole::Member, ClientRole::Billing] {

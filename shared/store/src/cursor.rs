@@ -58,17 +58,37 @@ impl Cursor {
             .map(Self)
     }
 
-    /// The key to go on after, in the tenant's own partition.
-    pub(crate) fn into_key(self, names: &[&str], partition: &[(&str, String)]) -> Result<Item, CursorError> {
-        if !self.0.iter().map(|(name, _)| name.as_str()).eq(names.iter().copied()) {
+    /// A place on a list, by its key attributes.
+    pub(crate) fn at(key: &[(&str, String)]) -> Self {
+        Self(key.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    }
+
+    /// The values of exactly these key attributes.
+    pub(crate) fn values<const N: usize>(&self, names: [&str; N]) -> Result<[String; N], CursorError> {
+        if !self.is_of(&names) {
             return Err(CursorError);
         }
+        let values: Vec<String> = self.0.iter().map(|(_, value)| value.clone()).collect();
+        values.try_into().map_err(|_| CursorError)
+    }
+
+    fn is_of(&self, names: &[&str]) -> bool {
+        self.0.iter().map(|(name, _)| name.as_str()).eq(names.iter().copied())
+    }
+
+    /// The key to go on after, in the tenant's own partition.
+    pub(crate) fn into_key(self, names: &[&str], partition: &[(&str, String)]) -> Result<Item, CursorError> {
+        if self.is_of(names) { Ok(self.key(partition)) } else { Err(CursorError) }
+    }
+
+    /// The key, with the attributes of the tenant's own partition.
+    pub(crate) fn key(self, partition: &[(&str, String)]) -> Item {
         let mut key = Item::default();
         let own = partition.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
         for (name, value) in self.0.into_iter().chain(own) {
             key.inner_mut().insert(name, AttributeValue::S(value));
         }
-        Ok(key)
+        key
     }
 }
 

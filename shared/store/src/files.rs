@@ -31,7 +31,7 @@ pub struct Arrival {
     pub events: Vec<Event>,
 }
 
-fn put_file(file: &File, condition: Condition) -> Result<Write, StoreError> {
+pub(crate) fn put_file(file: &File, condition: Condition) -> Result<Write, StoreError> {
     let case_key = keys::case_partition(&Tenant::new(file.account), file.case);
     let keys = [("account", file.account.to_string()), ("file", file.id.to_string()), ("case_key", case_key)];
     Ok(Write::Put { table: Table::Files, item: keys::item(Table::Files, file, &keys)?, condition })

@@ -1,6 +1,6 @@
 //! Where the portal keeps a Salesforce record.
 
-use portico_domain::{AccountId, CaseId, SalesforceId};
+use portico_domain::{AccountId, CaseId, EntryId, SalesforceId, cases::Case};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -19,6 +19,13 @@ pub enum Linked {
     Case {
         /// Which.
         case: CaseId,
+    },
+    /// A comment that was said in the portal.
+    Comment {
+        /// On which case.
+        case: CaseId,
+        /// The line of its timeline.
+        entry: EntryId,
     },
 }
 
@@ -49,5 +56,20 @@ impl Store {
     pub async fn link(&self, salesforce_id: SalesforceId) -> Result<Option<Link>, StoreError> {
         let item = self.engine.get(&keys::key(Table::SalesforceLinks, salesforce_id, None)).await?;
         item.map(|item| keys::record(Table::SalesforceLinks, item)).transpose()
+    }
+
+    /// Salesforce took a comment that was said in the portal.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn link_comment(
+        &self,
+        salesforce_id: SalesforceId,
+        case: &Case,
+        entry: EntryId,
+    ) -> Result<(), StoreError> {
+        let record = Linked::Comment { case: case.id, entry };
+        let link = Link { salesforce_id, account: case.account, record };
+        self.transact(vec![link.write(Condition::Always)?]).await
     }
 }

@@ -2,7 +2,7 @@
 
 use portico_domain::{
     AccountId, UserId,
-    people::{Account, Membership, MembershipState, Position, StaffRole, Viewer},
+    people::{Account, Membership, MembershipState, Position, Raiser, StaffRole, Viewer},
 };
 
 use crate::{
@@ -29,6 +29,8 @@ pub enum Person {
 pub struct ClientPerson {
     tenant: Tenant,
     viewer: Viewer,
+    raiser: Raiser,
+    name: String,
 }
 
 impl ClientPerson {
@@ -40,6 +42,16 @@ impl ClientPerson {
     /// What they may see there.
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
+    }
+
+    /// They, as those who raise a case.
+    pub fn raiser(&self) -> &Raiser {
+        &self.raiser
+    }
+
+    /// Their name, as others of the account see it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -65,11 +77,13 @@ impl Store {
     pub async fn identify(&self, user: &UserId) -> Result<Option<Person>, StoreError> {
         let membership = self.membership(user).await?;
         Ok(membership.filter(|membership| membership.state == MembershipState::Active).map(|membership| {
-            let Membership { user, position, .. } = membership;
+            let Membership { user, name, position, .. } = membership;
             match position {
                 Position::Client { account, role, contact } => Person::Client(ClientPerson {
                     tenant: Tenant::new(account),
+                    raiser: Raiser { user: user.clone(), contact },
                     viewer: Viewer::Client { user, role, contact },
+                    name,
                 }),
                 Position::Staff { role } => Person::Staff(StaffPerson { user, role }),
             }
@@ -96,6 +110,21 @@ impl Store {
     pub async fn membership(&self, user: &UserId) -> Result<Option<Membership>, StoreError> {
         let item = self.engine.get(&keys::key(Table::Members, user, None)).await?;
         item.map(|item| keys::record(Table::Members, item)).transpose()
+    }
+
+    /// Somebody of the tenant's account who may act. `None` for everybody else, whether they exist or not.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn colleague(
+        &self,
+        tenant: &Tenant,
+        user: &UserId,
+    ) -> Result<Option<ClientPerson>, StoreError> {
+        match self.identify(user).await? {
+            Some(Person::Client(person)) if person.tenant() == tenant => Ok(Some(person)),
+            Some(Person::Client(_) | Person::Staff(_)) | None => Ok(None),
+        }
     }
 
     /// The people of an account.

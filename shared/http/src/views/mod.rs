@@ -3,149 +3,17 @@
 use jiff::{Timestamp, civil::Date};
 use portico_domain::{
     billing::{Invoice, Line},
-    cases::{Case, Happening, TimelineEntry},
     files::File,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// A case, as its clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Case)]
-pub struct CaseView {
-    /// The portal's id.
-    #[schema(example = "case_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
-    pub id: String,
-    /// The number that people quote; absent until Salesforce has taken the case.
-    #[schema(example = "00001042")]
-    pub number: Option<String>,
-    /// In one line.
-    pub subject: String,
-    /// In full.
-    pub description: String,
-    /// Where it stands.
-    pub status: StatusView,
-    /// How urgent, in the consultancy's word.
-    #[schema(example = "High")]
-    pub priority: String,
-    /// When it was raised.
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: Timestamp,
-    /// When something visible last happened.
-    #[schema(value_type = String, format = DateTime)]
-    pub last_activity_at: Timestamp,
-    /// When it was closed.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub closed_at: Option<Timestamp>,
-    /// When the portal last read the case in Salesforce.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    pub confirmed_at: Option<Timestamp>,
-    /// Grows with every change; a push names it.
-    pub version: u64,
-}
+mod cases;
 
-/// Where a case stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Status)]
-pub struct StatusView {
-    /// The consultancy's word.
-    #[schema(example = "Working")]
-    pub label: String,
-    /// Whether that word means closed.
-    pub closed: bool,
-}
-
-impl From<&Case> for CaseView {
-    fn from(case: &Case) -> Self {
-        Self {
-            id: case.id.to_string(),
-            number: case.number.clone(),
-            subject: case.subject.clone(),
-            description: case.description.clone(),
-            status: StatusView { label: case.status.label.clone(), closed: case.status.closed },
-            priority: case.priority.clone(),
-            created_at: case.created_at,
-            last_activity_at: case.last_activity_at,
-            closed_at: case.closed_at,
-            confirmed_at: case.confirmed.map(|confirmed| confirmed.at),
-            version: case.version,
-        }
-    }
-}
-
-/// One line of a case's timeline.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = TimelineEntry)]
-pub struct TimelineEntryView {
-    /// Unique within the case.
-    pub id: String,
-    /// When it happened.
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
-    /// What happened.
-    #[serde(flatten)]
-    pub happening: HappeningView,
-}
-
-/// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = Happening)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum HappeningView {
-    /// The case was raised.
-    Submitted,
-    /// The case got its number.
-    Numbered {
-        /// The number.
-        number: String,
-    },
-    /// The case moved on.
-    StatusChanged {
-        /// Word before.
-        from: String,
-        /// Word now.
-        to: String,
-        /// Whether that means closed.
-        closed: bool,
-    },
-    /// Somebody said something.
-    Commented {
-        /// What, as plain text.
-        body: String,
-    },
-    /// A file was added.
-    FileAdded {
-        /// Its id.
-        file: String,
-        /// Its name.
-        name: String,
-    },
-    /// An invoice was issued.
-    Invoiced {
-        /// Its id.
-        invoice: String,
-        /// Its number.
-        number: String,
-    },
-}
-
-impl From<&TimelineEntry> for TimelineEntryView {
-    fn from(entry: &TimelineEntry) -> Self {
-        let happening = match entry.happening.clone() {
-            Happening::Submitted => HappeningView::Submitted,
-            Happening::Numbered { number } => HappeningView::Numbered { number },
-            Happening::StatusChanged { from, to, closed } => {
-                HappeningView::StatusChanged { from, to, closed }
-            }
-            Happening::Commented { body } => HappeningView::Commented { body },
-            Happening::FileAdded { file, name } => HappeningView::FileAdded { file: file.to_string(), name },
-            Happening::Invoiced { invoice, number } => {
-                HappeningView::Invoiced { invoice: invoice.to_string(), number }
-            }
-        };
-        Self { id: entry.id.to_string(), at: entry.at, happening }
-    }
-}
+pub use cases::{
+    AuthorView, CaseSummaryView, CaseView, ContractReference, FileMentionView, HappeningView, StatusView,
+    TimelineEntryView,
+};
 
 /// A file of a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -1,4 +1,7 @@
-//! Cases and their timelines.
+//! Cases: one by one. Lists are in [`list`], timelines in [`timeline`].
+
+mod list;
+mod timeline;
 
 use jiff::Timestamp;
 use portico_domain::{
@@ -7,18 +10,21 @@ use portico_domain::{
     cases::{Case, Happening, TimelineEntry},
     contracts::Contract,
     events::Event,
+    files::File,
 };
 use serde_dynamo::Item;
 
 use crate::{
     Commit, Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant, Ticket,
     engine::{Condition, Index, Query, Table, Write},
+    files::put_file,
     keys,
     links::{Link, Linked},
     outbox,
 };
 
-const BY_ACTIVITY: Index = Index { name: "by-activity", partition: "account" };
+pub(crate) use timeline::{put_timeline, replace_timeline};
+
 /// Most time entries of one case that are read: more than one invoice holds.
 const TIME_ENTRIES_MAX: u16 = 2_500;
 /// How often a lost race for one record is run again.
@@ -26,10 +32,21 @@ const RACES_MAX: usize = 4;
 /// Most contracts of one account that are read.
 const CONTRACTS_MAX: u16 = 200;
 
+/// A case with everything that its indexes need: the keys that put it on lists, and what lists show of it that is
+/// not an attribute of its own.
 pub(crate) fn put_case(case: &Case, condition: Condition) -> Result<Write, StoreError> {
-    // Sorts by time; the id makes it unique.
-    let activity = format!("{:.3}#{}", case.last_activity_at, case.id);
-    let keys = [("account", case.account.to_string()), ("case", case.id.to_string()), ("activity", activity)];
+    let mut keys = vec![
+        ("account", case.account.to_string()),
+        ("case", case.id.to_string()),
+        ("activity", list::activity(case.last_activity_at, case.id)),
+    ];
+    keys.extend(list::partitions(case));
+    if let Some(raiser) = &case.audience.raised_by {
+        keys.push(("raiser", raiser.user.to_string()));
+    }
+    if let Some(confirmed) = case.confirmed {
+        keys.push(("confirmed_at", confirmed.at.to_string()));
+    }
     Ok(Write::Put { table: Table::Cases, item: keys::item(Table::Cases, case, &keys)?, condition })
 }
 
@@ -42,15 +59,8 @@ pub(crate) fn replacing(version: u64) -> Condition {
     }
 }
 
-pub(crate) fn put_timeline(case: &Case, entry: &TimelineEntry) -> Result<Write, StoreError> {
-    let partition = keys::case_partition(&Tenant::new(case.account), case.id);
-    let sort = format!("{:.3}#{}", entry.at, entry.id);
-    let item = keys::item(Table::CaseActivity, entry, &[("case_key", partition), ("entry", sort)])?;
-    Ok(Write::Put { table: Table::CaseActivity, item, condition: Condition::Absent })
-}
-
 impl Store {
-    /// A client's case: the case, its first line in the timeline, the ticket and the event, or none of them.
+    /// A client's case: the case, the files that come with it, the ticket and the event, or none of them.
     ///
     /// # Errors
     /// [`StoreError`] if the engine fails; then nothing was written, or the same ticket finds what was.
@@ -58,12 +68,31 @@ impl Store {
         &self,
         ticket: &Ticket,
         case: &Case,
+        files: &[File],
+        event: &Event,
+    ) -> Result<Commit, StoreError> {
+        let mut effect = vec![put_case(case, Condition::Absent)?, outbox::announce(event)?];
+        for file in files {
+            effect.push(put_file(file, Condition::Absent)?);
+        }
+        self.command(ticket, &case.id.to_string(), effect).await
+    }
+
+    /// A client's change of a case: its next version, what goes on the timeline, the ticket and the event, or
+    /// none of them.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote the case first; [`StoreError`] as [`Store::open_case`].
+    pub async fn amend_case(
+        &self,
+        ticket: &Ticket,
+        case: &Case,
         entry: &TimelineEntry,
         event: &Event,
     ) -> Result<Commit, StoreError> {
         let effect =
-            vec![put_case(case, Condition::Absent)?, put_timeline(case, entry)?, outbox::announce(event)?];
-        self.command(ticket, &case.id.to_string(), effect).await
+            vec![put_case(case, replacing(case.version))?, put_timeline(case, entry)?, outbox::announce(event)?];
+        self.command(ticket, &entry.id.to_string(), effect).await
     }
 
     /// Replaces a case by its next version, with what happened and the events that tell of it. If Salesforce
@@ -167,47 +196,8 @@ impl Store {
             Some(link @ Link { record: Linked::Case { case }, .. }) => {
                 self.case(&Tenant::of_link(&link), case).await
             }
-            Some(Link { record: Linked::Account, .. }) | None => Ok(None),
+            Some(Link { record: Linked::Account | Linked::Comment { .. }, .. }) | None => Ok(None),
         }
-    }
-
-    /// The tenant's cases, those with the newest activity first.
-    ///
-    /// # Errors
-    /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
-    pub async fn cases(
-        &self,
-        tenant: &Tenant,
-        size: PageSize,
-        cursor: Option<Cursor>,
-    ) -> Result<Result<Page<Case>, CursorError>, StoreError> {
-        const NAMES: [&str; 2] = ["activity", "case"];
-        self.page(Table::Cases, Some(BY_ACTIVITY), tenant.account().to_string(), &NAMES, size, cursor).await
-    }
-
-    /// What happened on a case, newest first.
-    ///
-    /// # Errors
-    /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
-    pub async fn timeline(
-        &self,
-        tenant: &Tenant,
-        case: CaseId,
-        size: PageSize,
-        cursor: Option<Cursor>,
-    ) -> Result<Result<Page<TimelineEntry>, CursorError>, StoreError> {
-        let partition = keys::case_partition(tenant, case);
-        self.page(Table::CaseActivity, None, partition, &["entry"], size, cursor).await
-    }
-
-    /// Whether a line is on the timeline already, for lines whose id comes from Salesforce.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the engine fails.
-    pub async fn has_entry(&self, case: &Case, entry: &TimelineEntry) -> Result<bool, StoreError> {
-        let partition = keys::case_partition(&Tenant::new(case.account), case.id);
-        let sort = format!("{:.3}#{}", entry.at, entry.id);
-        Ok(self.engine.get(&keys::key(Table::CaseActivity, partition, Some(sort))).await?.is_some())
     }
 
     /// What was worked on a case, deleted entries included.
@@ -218,7 +208,8 @@ impl Store {
         self.all(Table::TimeEntries, keys::case_partition(tenant, case), TIME_ENTRIES_MAX).await
     }
 
-    /// Keeps a time entry's next version and tells of it, together with the case that it was worked on.
+    /// Keeps a time entry's next version and tells of it, together with the case that it was worked on and its
+    /// line on the timeline; a line that is no longer to be shown goes.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote the entry or the case first.
@@ -228,12 +219,14 @@ impl Store {
         entry: &TimeEntry,
         event: &Event,
     ) -> Result<(), StoreError> {
+        let line = TimelineEntry::of_hours(entry);
         let partition = keys::case_partition(&Tenant::new(case.account), case.id);
         let keys = [("case_key", partition), ("entry", entry.id.to_string())];
         let item = keys::item(Table::TimeEntries, entry, &keys)?;
         self.transact(vec![
             Write::Put { table: Table::TimeEntries, item, condition: replacing(entry.version) },
             put_case(case, replacing(case.version))?,
+            replace_timeline(case, &line, entry.is_shown())?,
             outbox::announce(event)?,
         ])
         .await

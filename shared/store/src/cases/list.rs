@@ -1,0 +1,226 @@
+//! Lists of cases, newest activity first.
+//!
+//! Three lean indexes: by account for those who see every case of it; by contact and by raiser for those who see
+//! their own. Nearly always the contact of a case is the person who raised it, and then it is on the first of the
+//! two alone, so that a page costs no more for a member than for a manager.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use portico_domain::{
+    CaseId, SalesforceId, UserId,
+    cases::{Case, CaseFilter, CaseSummary, Held, RelatedContract, Status},
+    people::{ClientRole, Viewer},
+};
+use serde::{Deserialize, de::Error as _};
+
+use crate::{
+    Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant,
+    engine::{Found, Index, Query, Table},
+    keys,
+};
+
+const BY_ACTIVITY: Index = Index { name: "by-activity", partition: "account" };
+const BY_CONTACT: Index = Index { name: "by-contact", partition: "contact_key" };
+const BY_RAISER: Index = Index { name: "by-raiser", partition: "raiser_key" };
+/// How many times a list with a filter reads on for one page. Beyond that the page comes back shorter, with a
+/// cursor.
+const ROUNDS_MAX: usize = 4;
+
+/// Sorts by time; the id makes it unique.
+pub(super) fn activity(at: Timestamp, case: CaseId) -> String {
+    format!("{at:.3}#{case}")
+}
+
+fn contact_partition(account: impl std::fmt::Display, contact: SalesforceId) -> String {
+    format!("{account}#{contact}")
+}
+
+fn raiser_partition(account: impl std::fmt::Display, raiser: &UserId) -> String {
+    format!("{account}#{raiser}")
+}
+
+/// The lists of persons that a case is on. The raiser's own only if they are not found by their contact.
+pub(super) fn partitions(case: &Case) -> Vec<(&'static str, String)> {
+    let mut keys = Vec::new();
+    if let Some(contact) = case.audience.contact {
+        keys.push((BY_CONTACT.partition, contact_partition(case.account, contact)));
+    }
+    if let Some(raiser) = &case.audience.raised_by
+        && (raiser.contact.is_none() || raiser.contact != case.audience.contact)
+    {
+        keys.push((BY_RAISER.partition, raiser_partition(case.account, &raiser.user)));
+    }
+    keys
+}
+
+/// What an index holds of a case.
+#[derive(Deserialize)]
+struct Listed {
+    case: CaseId,
+    activity: String,
+    number: Option<String>,
+    subject: String,
+    status: Status,
+    kind: Option<String>,
+    priority: String,
+    contract: Option<RelatedContract>,
+    raiser: Option<UserId>,
+    created_at: Timestamp,
+    closed_at: Option<Timestamp>,
+    held: Option<Held>,
+    confirmed_at: Option<Timestamp>,
+    version: u64,
+}
+
+impl Listed {
+    fn summary(self) -> Result<CaseSummary, StoreError> {
+        let unreadable = |_| StoreError::Item {
+            table: Table::Cases,
+            source: serde_dynamo::Error::custom("the key `activity` does not start with a time"),
+        };
+        let last_activity_at =
+            self.activity.split('#').next().unwrap_or_default().parse().map_err(unreadable)?;
+        Ok(CaseSummary {
+            case: self.case,
+            number: self.number,
+            subject: self.subject,
+            status: self.status,
+            kind: self.kind,
+            priority: self.priority,
+            contract: self.contract,
+            raiser: self.raiser,
+            created_at: self.created_at,
+            last_activity_at,
+            closed_at: self.closed_at,
+            held: self.held,
+            confirmed_at: self.confirmed_at,
+            version: self.version,
+        })
+    }
+}
+
+/// Where on a list somebody is: behind this case. The same on every index, so that lists can be merged.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Position {
+    activity: String,
+    case: CaseId,
+}
+
+impl Position {
+    fn of(cursor: &Cursor) -> Result<Self, CursorError> {
+        let [activity, case] = cursor.values(["activity", "case"])?;
+        Ok(Self { activity, case: case.parse().map_err(|_| CursorError)? })
+    }
+
+    fn cursor(&self) -> Cursor {
+        Cursor::at(&[("activity", self.activity.clone()), ("case", self.case.to_string())])
+    }
+}
+
+impl Store {
+    /// The cases of the tenant that somebody may see and asks for, those with the newest activity first. With a
+    /// filter a page may be shorter than asked for; the end is where there is no cursor.
+    ///
+    /// # Errors
+    /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
+    pub async fn cases(
+        &self,
+        tenant: &Tenant,
+        viewer: &Viewer,
+        filter: &CaseFilter,
+        size: PageSize,
+        cursor: Option<Cursor>,
+    ) -> Result<Result<Page<CaseSummary>, CursorError>, StoreError> {
+        let mut position = match cursor.map(|cursor| Position::of(&cursor)) {
+            None => None,
+            Some(Ok(position)) => Some(position),
+            Some(Err(error)) => return Ok(Err(error)),
+        };
+        let wanted = usize::from(size.get());
+        let read = if filter.is_everything() { size.get() } else { PageSize::MAX };
+        let mut items = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let (found, more) = self.merged(tenant, viewer, read, position.as_ref()).await?;
+            let looked_at = found.len();
+            for (index, (place, listed)) in found.into_iter().rev().enumerate() {
+                position = Some(place);
+                let summary = listed.summary()?;
+                if filter.lets_through(&summary) {
+                    items.push(summary);
+                }
+                if items.len() >= wanted {
+                    let next = (more || index + 1 < looked_at).then_some(position).flatten();
+                    return Ok(Ok(Page { items, next: next.map(|place| place.cursor()) }));
+                }
+            }
+            if !more {
+                return Ok(Ok(Page { items, next: None }));
+            }
+        }
+        Ok(Ok(Page { items, next: position.map(|place| place.cursor()) }))
+    }
+
+    /// The next cases of every list that somebody sees, as one list, and whether there are more. Up to `limit` of
+    /// each list are read, and what lies beyond the end of one that goes on is left out: it comes with the next
+    /// reading.
+    async fn merged(
+        &self,
+        tenant: &Tenant,
+        viewer: &Viewer,
+        limit: u16,
+        after: Option<&Position>,
+    ) -> Result<(BTreeMap<Position, Listed>, bool), StoreError> {
+        let mut merged = BTreeMap::new();
+        let mut horizon: Option<Position> = None;
+        for (index, partition) in lists(tenant, viewer) {
+            let Found { items, next } = self.listed(tenant, index, partition, limit, after).await?;
+            let mut last = None;
+            for item in items {
+                let listed: Listed = keys::record(Table::Cases, item)?;
+                let place = Position { activity: listed.activity.clone(), case: listed.case };
+                last = Some(place.clone());
+                merged.insert(place, listed);
+            }
+            if next.is_some() {
+                horizon = horizon.max(last);
+            }
+        }
+        let more = horizon.is_some();
+        if let Some(horizon) = horizon {
+            merged = merged.split_off(&horizon);
+        }
+        Ok((merged, more))
+    }
+
+    async fn listed(
+        &self,
+        tenant: &Tenant,
+        index: Index,
+        partition: String,
+        limit: u16,
+        after: Option<&Position>,
+    ) -> Result<Found, StoreError> {
+        let after = after.map(|place| {
+            let own = [("account", tenant.account().to_string()), (index.partition, partition.clone())];
+            place.cursor().key(&own)
+        });
+        let query =
+            Query { table: Table::Cases, index: Some(index), partition, descending: true, limit, after };
+        Ok(self.engine.query(&query).await?)
+    }
+}
+
+/// The lists on which everything stands that somebody may see ([`Viewer::may_see`]).
+fn lists(tenant: &Tenant, viewer: &Viewer) -> Vec<(Index, String)> {
+    match viewer {
+        Viewer::Staff { .. } | Viewer::Client { role: ClientRole::Manager, .. } => {
+            vec![(BY_ACTIVITY, tenant.account().to_string())]
+        }
+        Viewer::Client { role: ClientRole::Member | ClientRole::Billing, user, contact } => {
+            let named =
+                contact.map(|contact| (BY_CONTACT, contact_partition(tenant.account(), contact)));
+            named.into_iter().chain([(BY_RAISER, raiser_partition(tenant.account(), user))]).collect()
+        }
+    }
+}

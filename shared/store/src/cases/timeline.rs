@@ -1,0 +1,89 @@
+//! What happened on a case.
+
+use portico_domain::{
+    EntryId,
+    cases::{Case, TimelineEntry},
+};
+
+use crate::{
+    Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant,
+    engine::{Condition, Key, Table, Write},
+    keys,
+};
+
+fn sort(entry: &TimelineEntry) -> String {
+    // Sorts by time; the id makes it unique.
+    format!("{:.3}#{}", entry.at, entry.id)
+}
+
+fn put(case: &Case, entry: &TimelineEntry, condition: Condition) -> Result<Write, StoreError> {
+    let partition = keys::case_partition(&Tenant::new(case.account), case.id);
+    let item = keys::item(Table::CaseActivity, entry, &[("case_key", partition), ("entry", sort(entry))])?;
+    Ok(Write::Put { table: Table::CaseActivity, item, condition })
+}
+
+/// A line that happened once.
+pub(crate) fn put_timeline(case: &Case, entry: &TimelineEntry) -> Result<Write, StoreError> {
+    put(case, entry, Condition::Absent)
+}
+
+/// A line that may be corrected: it is replaced, or goes if it is not to be shown any more.
+pub(crate) fn replace_timeline(case: &Case, entry: &TimelineEntry, shown: bool) -> Result<Write, StoreError> {
+    if shown { put(case, entry, Condition::Always) } else { Ok(delete(case, entry)) }
+}
+
+fn delete(case: &Case, entry: &TimelineEntry) -> Write {
+    Write::Delete { key: key(case, sort(entry)), condition: Condition::Always }
+}
+
+fn key(case: &Case, sort: String) -> Key {
+    let partition = keys::case_partition(&Tenant::new(case.account), case.id);
+    keys::key(Table::CaseActivity, partition, Some(sort))
+}
+
+impl Store {
+    /// What happened on a case, newest first. The last line, that the case was raised, is stored with the case.
+    ///
+    /// # Errors
+    /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
+    pub async fn timeline(
+        &self,
+        case: &Case,
+        size: PageSize,
+        cursor: Option<Cursor>,
+    ) -> Result<Result<Page<TimelineEntry>, CursorError>, StoreError> {
+        let partition = keys::case_partition(&Tenant::new(case.account), case.id);
+        let page = self.page(Table::CaseActivity, None, partition, &["entry"], size, cursor).await?;
+        Ok(page.map(|mut page: Page<TimelineEntry>| {
+            let full = page.items.len() >= usize::from(size.get());
+            match page.items.last() {
+                _ if page.next.is_some() => {}
+                Some(last) if full => page.next = Some(Cursor::at(&[("entry", sort(last))])),
+                _ => page.items.push(TimelineEntry::first_of(case)),
+            }
+            page
+        }))
+    }
+
+    /// One line of a timeline, of those that the portal wrote.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn timeline_entry(
+        &self,
+        case: &Case,
+        entry: EntryId,
+    ) -> Result<Option<TimelineEntry>, StoreError> {
+        let Some(at) = entry.made_at() else { return Ok(None) };
+        let key = key(case, format!("{at:.3}#{entry}"));
+        self.engine.get(&key).await?.map(|item| keys::record(Table::CaseActivity, item)).transpose()
+    }
+
+    /// Whether a line is on the timeline already, for lines whose id comes from Salesforce.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn has_entry(&self, case: &Case, entry: &TimelineEntry) -> Result<bool, StoreError> {
+        Ok(self.engine.get(&key(case, sort(entry))).await?.is_some())
+    }
+}
