@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, CaseId, EventId, FileId, InvoiceId, Random, cases::Case, people::Audience};
+use crate::{
+    AccountId, CaseId, EventId, FileId, InvoiceId, Random, audit::Actor, cases::Case, people::Audience,
+};
 
 /// One fact, addressed to the account that it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +18,9 @@ pub struct Event {
     pub audience: Audience,
     /// When it happened.
     pub at: Timestamp,
+    /// Who did it, if a person asked for it; such events make the audit trail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
     /// What happened.
     #[serde(flatten)]
     pub fact: Fact,
@@ -29,8 +34,15 @@ impl Event {
             account: case.account,
             audience: case.audience.clone(),
             at: now,
+            by: None,
             fact,
         }
+    }
+
+    /// The same, done by this person.
+    #[must_use]
+    pub fn by(self, actor: Actor) -> Self {
+        Self { by: Some(actor), ..self }
     }
 
     /// The fact that a case is no longer what a browser shows.
@@ -59,6 +71,13 @@ pub enum Fact {
     CaseClosed {
         /// Which.
         case: CaseId,
+    },
+    /// A client is about to upload a file; it is not there yet.
+    FileDeclared {
+        /// The case that it will belong to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
     },
     /// A file can be downloaded; Salesforce has to know.
     FileAdded {
