@@ -164,7 +164,7 @@ async fn submit(
     let id = CaseId::new(now, &deps.random);
     let case = Case::raise(id, account, body.check()?, user.clone(), contact, now);
     let entry = TimelineEntry::new(Happening::Submitted, now, &deps.random);
-    let event = Event::about(&case, Fact::CaseSubmitted { case: id }, now, &deps.random);
+    let event = Event::about(&case, Fact::CaseSubmitted { case: id }, now, &deps.random).by(caller.actor());
     let case = match deps.store.open_case(&ticket, &case, &entry, &event).await? {
         Commit::Done => case,
         Commit::Repeated(repeat) => match repeated(repeat) {

@@ -113,7 +113,7 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
             deps.queues.rendering.send(&event).await?;
             deps.queues.writer.send(&event).await?;
         }
-        Fact::CaseChanged { .. } | Fact::InvoiceRendered { .. } => {}
+        Fact::CaseChanged { .. } | Fact::FileDeclared { .. } | Fact::InvoiceRendered { .. } => {}
     }
     if let Some(news) = News::of(&event) {
         tell(deps, &event, &news).await?;
@@ -142,6 +142,8 @@ impl News {
             }
             // A change of the case is announced by itself.
             Fact::CaseSubmitted { .. } | Fact::CaseClosed { .. } | Fact::FileAdded { .. } => None,
+            // Nothing to show before the content has arrived.
+            Fact::FileDeclared { .. } => None,
         }
     }
 

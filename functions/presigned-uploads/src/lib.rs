@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use portico_aws::{BootError, Bucket, Cloud, Function, ObjectError, PresignedRequest};
 use portico_domain::{
     CaseId, Clock, FileId, Random,
+    events::{Event, Fact},
     files::{DOWNLOAD_WINDOW, Declaration, File, FileError, UPLOAD_WINDOW, content_disposition},
 };
 use portico_http::{
@@ -47,7 +48,8 @@ impl FromRef<Deps> for Store {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Members, Table::Accounts, Table::Cases, Table::Files, Table::Idempotency];
+    let tables =
+        [Table::Members, Table::Accounts, Table::Cases, Table::Files, Table::Idempotency, Table::Outbox];
     Ok(Function::http(routes(Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("FILES_BUCKET")?,
@@ -159,10 +161,13 @@ async fn upload(
     // The same key under another case is another command.
     let (ticket, body) = once.by(caller.tenant(), user, &format!("POST /cases/{case}/files"), now);
     let known = deps.store.case(caller.tenant(), case).await?;
-    known.filter(|case| caller.viewer().may_see(&case.audience)).ok_or_else(Problem::not_found)?;
+    let known =
+        known.filter(|case| caller.viewer().may_see(&case.audience)).ok_or_else(Problem::not_found)?;
     let id = FileId::new(now, &deps.random);
     let file = File::declare(id, caller.tenant().account(), case, body.check()?, user.clone(), now);
-    let file = match deps.store.declare_file(&ticket, &file).await? {
+    let event = Event::about(&known, Fact::FileDeclared { case, file: id }, now, &deps.random);
+    let event = event.by(caller.actor());
+    let file = match deps.store.declare_file(&ticket, &file, &event).await? {
         Commit::Done => file,
         Commit::Repeated(repeat) => match repeated(repeat) {
             Ok(made) => {

@@ -81,7 +81,10 @@ async fn write(deps: &Deps, event: Event) -> Result<(), WriteError> {
         Fact::FileAdded { case, file } => refer_to_file(deps, &tenant, case, file).await,
         Fact::InvoiceIssued { case, invoice } => record_invoice(deps, &tenant, case, invoice).await,
         // Nothing that Salesforce does not know already.
-        Fact::CaseChanged { .. } | Fact::CaseClosed { .. } | Fact::InvoiceRendered { .. } => Ok(()),
+        Fact::CaseChanged { .. }
+        | Fact::CaseClosed { .. }
+        | Fact::FileDeclared { .. }
+        | Fact::InvoiceRendered { .. } => Ok(()),
     }
 }
 

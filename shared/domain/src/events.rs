@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, CaseId, EntryId, EventId, FileId, InvoiceId, Random, cases::Case, people::Audience};
+use crate::{
+    AccountId, CaseId, EntryId, EventId, FileId, InvoiceId, Random, audit::Actor, cases::Case,
+    people::Audience,
+};
 
 /// One fact, addressed to the account that it is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,6 +19,9 @@ pub struct Event {
     pub audience: Audience,
     /// When it happened.
     pub at: Timestamp,
+    /// Who did it, if a person asked for it; such events make the audit trail.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
     /// What happened.
     #[serde(flatten)]
     pub fact: Fact,
@@ -29,8 +35,15 @@ impl Event {
             account: case.account,
             audience: case.audience.clone(),
             at: now,
+            by: None,
             fact,
         }
+    }
+
+    /// The same, done by this person.
+    #[must_use]
+    pub fn by(self, actor: Actor) -> Self {
+        Self { by: Some(actor), ..self }
     }
 
     /// The fact that a case is no longer what a browser shows.
@@ -60,21 +73,10 @@ pub enum Fact {
         /// Which.
         case: CaseId,
     },
-    /// A client changed a case: closed it, opened it again or put it in other words; Salesforce has to know.
-    CaseAmended {
-        /// Which.
-        case: CaseId,
-        /// The version that now stands.
-        version: u64,
-    },
-    /// A client said something on a case; Salesforce has to know.
-    CommentAdded {
-        /// On which case.
-        case: CaseId,
-        /// The version of the case that now stands.
-        version: u64,
-        /// The line of its timeline.
-        entry: EntryId,
+use crate::{
+    AccountId, CaseId, EntryId, EventId, FileId, InvoiceId, Random, audit::Actor, cases::Case,
+    people::Audience,
+};
     },
     /// A file can be downloaded; Salesforce has to know.
     FileAdded {

@@ -3,11 +3,11 @@
 use axum::extract::{FromRef, FromRequestParts, Query};
 use http::request::Parts;
 use lambda_http::request::RequestContext;
-use portico_domain::{AccountId, UserId, people::Viewer};
+use portico_domain::{AccountId, UserId, audit::Actor, people::Viewer};
 use portico_store::{ClientPerson, Person, Store, Tenant};
 use serde::Deserialize;
 
-use crate::{Kind, Problem};
+use crate::{Kind, Problem, origin::Origin};
 
 /// A person who may act, and the account whose records they look at: their own, or, for people of the
 /// consultancy, the one that the query parameter `account` names.
@@ -17,6 +17,7 @@ use crate::{Kind, Problem};
 pub struct Caller {
     tenant: Tenant,
     viewer: Viewer,
+    origin: Origin,
 }
 
 impl Caller {
@@ -28,6 +29,11 @@ impl Caller {
     /// What they may see of them.
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
+    }
+
+    /// They, by this request, for the audit trail.
+    pub fn actor(&self) -> Actor {
+        self.origin.actor(&self.viewer)
     }
 }
 
@@ -63,19 +69,29 @@ where
         tracing::Span::current()
             .record("account", tracing::field::display(tenant.account()))
             .record("user", tracing::field::display(viewer.user()));
-        Ok(Self { tenant, viewer })
+        Ok(Self { tenant, viewer, origin: Origin::of(&parts.method, &parts.extensions) })
     }
 }
 
 /// A person of a client company. People of the consultancy are refused.
 #[derive(Debug, Clone)]
-pub struct ClientCaller(ClientPerson);
+pub struct ClientCaller {
+    person: ClientPerson,
+    origin: Origin,
+}
+
+impl ClientCaller {
+    /// They, by this request, for the audit trail.
+    pub fn actor(&self) -> Actor {
+        self.origin.actor(self.person.viewer())
+    }
+}
 
 impl std::ops::Deref for ClientCaller {
     type Target = ClientPerson;
 
     fn deref(&self) -> &ClientPerson {
-        &self.0
+        &self.person
     }
 }
 
@@ -92,7 +108,7 @@ where
                 tracing::Span::current()
                     .record("account", tracing::field::display(person.tenant().account()))
                     .record("user", tracing::field::display(person.viewer().user()));
-                Ok(Self(person))
+                Ok(Self { person, origin: Origin::of(&parts.method, &parts.extensions) })
             }
             Person::Staff(_) => {
                 Err(Problem::new(Kind::Forbidden)

@@ -4,15 +4,14 @@ use std::time::Instant;
 
 use axum::{
     Router,
-    extract::{MatchedPath, Request},
+    extract::Request,
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
 use http::{HeaderName, HeaderValue, header};
-use lambda_http::request::RequestContext;
 use tracing::Instrument;
 
-use crate::{Kind, Problem};
+use crate::{Kind, Problem, origin};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -29,8 +28,8 @@ pub fn finish(routes: Router) -> Router {
 
 async fn around(request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let request_id = request_id(&request);
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let request_id = origin::request_id(request.extensions());
+    let route = origin::pattern(request.extensions()).to_owned();
     let method = request.method().clone();
     // No query, no body, no token, no name: ids of records are enough to find out what happened.
     let span = tracing::info_span!(
@@ -59,14 +58,4 @@ async fn around(request: Request, next: Next) -> Response {
         tracing::info!(status = response.status().as_u16(), outcome, replayed, milliseconds, "answered");
     });
     response
-}
-
-/// The gateway's id of the request; what a client quotes to support.
-fn request_id(request: &Request) -> String {
-    let id = match request.extensions().get::<RequestContext>() {
-        Some(RequestContext::ApiGatewayV1(context)) => context.request_id.clone(),
-        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
-        _ => None,
-    };
-    id.unwrap_or_else(|| "unknown".to_owned())
 }

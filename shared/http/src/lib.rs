@@ -4,6 +4,7 @@
 mod caller;
 mod finish;
 mod once;
+mod origin;
 mod page;
 mod problem;
 pub mod views;

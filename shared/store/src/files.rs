@@ -38,12 +38,18 @@ pub(crate) fn put_file(file: &File, condition: Condition) -> Result<Write, Store
 }
 
 impl Store {
-    /// A client's declaration of a file that it is about to upload.
+    /// A client's declaration of a file that it is about to upload, and the event that tells of it.
     ///
     /// # Errors
     /// [`StoreError`] if the engine fails; then nothing was written, or the same ticket finds what was.
-    pub async fn declare_file(&self, ticket: &Ticket, file: &File) -> Result<Commit, StoreError> {
-        self.command(ticket, &file.id.to_string(), vec![put_file(file, Condition::Absent)?]).await
+    pub async fn declare_file(
+        &self,
+        ticket: &Ticket,
+        file: &File,
+        event: &Event,
+    ) -> Result<Commit, StoreError> {
+        let writes = vec![put_file(file, Condition::Absent)?, outbox::announce(event)?];
+        self.command(ticket, &file.id.to_string(), writes).await
     }
 
     /// One file of the tenant.

@@ -9,12 +9,17 @@ use crate::stack::Stack;
 
 /// Every fact, in the order of the stream.
 pub async fn facts(emulators: &Emulators) -> Vec<Fact> {
+    events(emulators).await.into_iter().map(|event| event.fact).collect()
+}
+
+/// Every event, in the order of the stream.
+pub async fn events(emulators: &Emulators) -> Vec<Event> {
     let records = emulators.streams().read("OutboxTable", None).await.unwrap();
     let images = records.into_iter().map(|record| record.event["dynamodb"]["NewImage"].clone());
     images
         .map(|image| {
             let item: Item = serde_json::from_value(image).unwrap();
-            portico_store::outbox::event_of(item).unwrap().fact
+            portico_store::outbox::event_of(item).unwrap()
         })
         .collect()
 }

@@ -3,13 +3,19 @@
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{Method, StatusCode};
 use lambda_http::{Body, RequestExt};
-use portico_domain::{cases::Happening, files::FileState};
+use portico_domain::{
+    audit::{Actor, ActorRole},
+    cases::Happening,
+    events::Fact,
+    files::FileState,
+};
 use portico_store::{PageSize, Person, Tenant};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::{Sample, text};
 use crate::{
+    outbox,
     stack::now,
     world::{CONTENT, MEMBER, World, account, declared, file, open_case, user},
 };
@@ -20,6 +26,19 @@ fn assert_refused(answer: &Value, status: u16, slug: &str) {
     assert_eq!(answer["multiValueHeaders"]["content-type"], json!(["application/problem+json"]));
     assert_eq!(answer["body"]["type"], format!("https://portico.example/problems/{slug}"));
     assert_eq!(answer["body"]["request_id"], answer["multiValueHeaders"]["x-request-id"][0]);
+}
+
+/// Who the outbox says did this.
+async fn done_by(world: &World, fact: &Fact) -> Actor {
+    let events = outbox::events(&world.stack.emulators).await;
+    let event = events.into_iter().find(|event| event.fact == *fact).unwrap();
+    event.by.unwrap()
+}
+
+/// Who sent the request that was answered like this.
+fn actor(answer: &Value, sender: &str, role: ActorRole, route: &str) -> Actor {
+    let request_id = answer["multiValueHeaders"]["x-request-id"][0].as_str().unwrap().to_owned();
+    Actor { user: user(sender), role, request_id, route: route.to_owned() }
 }
 
 /// The event as a request, without the stage that a REST API has in its address.
@@ -59,6 +78,10 @@ pub async fn raises_a_case(sample: &Sample) {
     let happened: Vec<_> = timeline.items.into_iter().map(|entry| entry.happening).collect();
     assert!(happened.contains(&Happening::Submitted));
     assert!(happened.contains(&Happening::Numbered { number: case.number.unwrap() }));
+    assert_eq!(
+        done_by(world, &Fact::CaseSubmitted { case: case.id }).await,
+        actor(&answer, MEMBER, ActorRole::Member, "POST /cases")
+    );
 }
 
 pub async fn case_i01_refuses_without_a_key(sample: &Sample) {
@@ -135,6 +158,11 @@ pub async fn lets_a_file_in(sample: &Sample) {
         world.store.file(&world.tenant(), answer["body"]["id"].as_str().unwrap().parse().unwrap()).await;
     let file = file.unwrap().unwrap();
     assert!(matches!(file.state, FileState::Pending { .. }));
+    let fact = Fact::FileDeclared { case: open_case(), file: file.id };
+    assert_eq!(
+        done_by(world, &fact).await,
+        actor(&answer, MEMBER, ActorRole::Member, "POST /cases/{caseId}/files")
+    );
     let stored = follow(&answer["body"]["upload"], CONTENT).await;
     assert_eq!(stored.status(), StatusCode::OK, "{}", stored.text().await.unwrap());
     let bucket = world.stack.cloud().bucket("FILES_BUCKET").unwrap();
