@@ -7,7 +7,8 @@ use axum::{
 use portico_aws::{BootError, Cloud, Function};
 use portico_domain::{CaseId, cases::Case};
 use portico_http::{
-    Caller, PageBody, PageQuery, Problem, ProblemBody, cursor_refused, finish,
+    AccountChoice, Caller, ListRefusals, PageBody, PageQuery, Problem, RecordRefusals, cursor_refused,
+    finish,
     views::{CaseView, FileView, TimelineEntryView},
 };
 use portico_store::{Page, PageSize, Store, engine::Table};
@@ -72,12 +73,10 @@ pub struct CaseDetail {
     path = "/cases",
     operation_id = "listCases",
     tag = "cases",
-    params(PageQuery, ("account" = Option<String>, Query, description = "Staff only: whose cases")),
+    params(PageQuery, AccountChoice),
     responses(
         (status = 200, description = "A page of cases", body = PageBody<CaseView>),
-        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
+        ListRefusals,
     ),
 )]
 async fn list(
@@ -119,13 +118,11 @@ async fn visible(deps: &Deps, caller: &Caller, page: PageQuery) -> Result<Page<C
     tag = "cases",
     params(
         ("caseId" = String, Path, description = "The case"),
-        ("account" = Option<String>, Query, description = "Staff only: whose case"),
+        AccountChoice,
     ),
     responses(
         (status = 200, description = "The case", body = CaseDetail),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No such case for this user", body = ProblemBody, content_type = "application/problem+json"),
+        RecordRefusals,
     ),
 )]
 async fn detail(

@@ -18,7 +18,8 @@ use portico_domain::{
     people::Viewer,
 };
 use portico_http::{
-    ClientCaller, Fields, Made, Once, Problem, ProblemBody, finish, repeated, views::CaseView,
+    ClientCaller, CommandRefusals, Fields, IdempotencyKey, Made, Once, Problem, finish, repeated,
+    views::CaseView,
 };
 use portico_salesforce::{Salesforce, SalesforceError};
 use portico_store::{Commit, Store, StoreError, Ticket, engine::Table};
@@ -134,18 +135,11 @@ impl CaseBody {
     operation_id = "submitCase",
     tag = "cases",
     request_body = CaseBody,
-    params(("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters; the same one for each attempt", max_length = 255)),
+    params(IdempotencyKey),
     responses(
         (status = 201, description = "The case, with its number", body = CaseView),
         (status = 202, description = "The case; its number follows", body = CaseView),
-        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The first request with this key is not answered yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "More than 256 KiB", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The key was used with another body", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later", body = ProblemBody, content_type = "application/problem+json"),
+        CommandRefusals,
     ),
 )]
 async fn submit(

@@ -13,7 +13,8 @@ use portico_domain::{
     files::{DOWNLOAD_WINDOW, FileName, content_disposition},
 };
 use portico_http::{
-    Caller, Kind, PageBody, PageQuery, Problem, ProblemBody, cursor_refused, finish, views::InvoiceView,
+    AccountChoice, Caller, Kind, ListRefusals, PageBody, PageQuery, Problem, RecordRefusals, cursor_refused,
+    finish, views::InvoiceView,
 };
 use portico_store::{Store, engine::Table};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -63,12 +64,10 @@ pub fn api() -> OpenApiRouter<Deps> {
     path = "/invoices",
     operation_id = "listInvoices",
     tag = "invoices",
-    params(PageQuery, ("account" = Option<String>, Query, description = "Staff only: whose invoices")),
+    params(PageQuery, AccountChoice),
     responses(
         (status = 200, description = "A page of invoices", body = PageBody<InvoiceView>),
-        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
+        ListRefusals,
     ),
 )]
 async fn list(
@@ -95,13 +94,11 @@ async fn list(
     tag = "invoices",
     params(
         ("invoiceId" = String, Path, description = "The invoice"),
-        ("account" = Option<String>, Query, description = "Staff only: whose invoice"),
+        AccountChoice,
     ),
     responses(
         (status = 200, description = "The invoice", body = InvoiceView),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No such invoice for this user", body = ProblemBody, content_type = "application/problem+json"),
+        RecordRefusals,
     ),
 )]
 async fn detail(
@@ -122,14 +119,11 @@ async fn detail(
     tag = "invoices",
     params(
         ("invoiceId" = String, Path, description = "The invoice"),
-        ("account" = Option<String>, Query, description = "Staff only: whose invoice"),
+        AccountChoice,
     ),
     responses(
         (status = 303, description = "Where the PDF is", headers(("Location" = String, description = "Works for 5 minutes"))),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No such invoice for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Being rendered", body = ProblemBody, content_type = "application/problem+json"),
+        RecordRefusals,
     ),
 )]
 async fn pdf(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {

@@ -14,7 +14,7 @@ use http::StatusCode;
 use jiff::Timestamp;
 use portico_aws::{BootError, Cloud, Function};
 use portico_domain::{Clock, Random};
-use portico_http::{ClientCaller, Problem, ProblemBody, finish};
+use portico_http::{ClientCaller, Problem, SignedInRefusals, finish};
 use portico_store::{Store, engine::Table};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -77,8 +77,7 @@ pub struct TicketBody {
     tag = "live",
     responses(
         (status = 201, description = "The ticket", body = TicketBody),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
+        SignedInRefusals,
     ),
 )]
 async fn issue(

@@ -16,7 +16,8 @@ use portico_domain::{
     files::{DOWNLOAD_WINDOW, Declaration, File, FileError, UPLOAD_WINDOW, content_disposition},
 };
 use portico_http::{
-    Caller, Fields, Made, Once, Problem, ProblemBody, finish, repeated,
+    AccountChoice, Caller, Fields, IdempotencyKey, Made, Once, Problem, RecordCommandRefusals,
+    RecordRefusals, finish, repeated,
     views::{FileView, StoreRequest},
 };
 use portico_store::{Commit, Store, engine::Table};
@@ -134,19 +135,12 @@ pub struct Download {
     request_body = FileBody,
     params(
         ("caseId" = String, Path, description = "The case"),
-        ("account" = Option<String>, Query, description = "Staff only: whose case"),
-        ("Idempotency-Key" = String, Header, description = "1 to 255 visible ASCII characters; the same one for each attempt", max_length = 255),
+        AccountChoice,
+        IdempotencyKey,
     ),
     responses(
         (status = 201, description = "The file and its upload", body = Upload),
-        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No such case for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 409, description = "The first request with this key is not answered yet", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 413, description = "More than 256 KiB of JSON", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 415, description = "Not JSON", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 422, description = "The key was used with another body", body = ProblemBody, content_type = "application/problem+json"),
+        RecordCommandRefusals,
     ),
 )]
 async fn upload(
@@ -194,13 +188,11 @@ async fn upload(
     tag = "files",
     params(
         ("fileId" = String, Path, description = "The file"),
-        ("account" = Option<String>, Query, description = "Staff only: whose file"),
+        AccountChoice,
     ),
     responses(
         (status = 200, description = "The file and its download", body = Download),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "No such file for this user", body = ProblemBody, content_type = "application/problem+json"),
+        RecordRefusals,
     ),
 )]
 async fn download(

@@ -1,5 +1,6 @@
 //! `docs/openapi.json`: the routes of every function behind the API, as one OpenAPI 3.1 document.
 
+use portico_http::SharedComponents;
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -66,7 +67,7 @@ pub fn document() -> openapi::OpenApi {
         (name = "live", description = "Changes as they happen, over a WebSocket."),
     ),
     security(("access_token" = [])),
-    modifiers(&AccessToken),
+    modifiers(&AccessToken, &SharedComponents),
 )]
 struct Portal;
 

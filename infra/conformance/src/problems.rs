@@ -4,38 +4,12 @@ use std::fmt::Write as _;
 
 use portico_http::Kind;
 
-/// A refusal that the gateway gives by itself, before any function runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GatewayProblem {
-    /// The stable name.
-    pub slug: &'static str,
-    /// The HTTP status.
-    pub status: u16,
-    /// In a few words, for people.
-    pub title: &'static str,
-    /// What it means and what a client can do about it.
-    pub meaning: &'static str,
-}
-
-/// The kinds that only the gateway knows: no function can give them, so they are no [`Kind`].
-pub const GATEWAY_ONLY: [GatewayProblem; 1] = [GatewayProblem {
-    slug: "too-many-requests",
-    status: 429,
-    title: "Too many requests",
-    meaning: "The API is being called faster than it allows. Wait a second, double the wait with every further refusal, \
-              and repeat with the same `Idempotency-Key`.",
-}];
-
 /// The document.
 pub fn document() -> String {
-    let mut rows: Vec<(&str, u16, &str, &str)> = Kind::ALL
-        .iter()
-        .map(|kind| (kind.slug(), kind.status().as_u16(), kind.title(), kind.meaning()))
-        .chain(GATEWAY_ONLY.iter().map(|kind| (kind.slug, kind.status, kind.title, kind.meaning)))
-        .collect();
-    rows.sort_unstable();
     let mut text = String::from(INTRODUCTION);
-    for (slug, status, title, meaning) in rows {
+    for kind in Kind::ALL {
+        let (slug, status) = (kind.slug(), kind.status().as_u16());
+        let (title, meaning) = (kind.title(), kind.meaning());
         // Writing to a string cannot fail.
         let _ = write!(text, "\n## {slug}\n\n**{status} {title}.** {meaning}\n");
     }

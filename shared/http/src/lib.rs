@@ -2,6 +2,7 @@
 //! ([`Problem`]), pages ([`PageQuery`]) and the request log ([`finish`]).
 
 mod caller;
+mod contract;
 mod finish;
 mod once;
 mod origin;
@@ -10,6 +11,10 @@ mod problem;
 pub mod views;
 
 pub use caller::{Caller, ClientCaller};
+pub use contract::{
+    AccountChoice, CommandRefusals, IdempotencyKey, ListRefusals, RecordCommandRefusals, RecordRefusals,
+    SharedComponents, SignedInRefusals,
+};
 pub use finish::finish;
 pub use once::{Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};

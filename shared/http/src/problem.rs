@@ -36,6 +36,8 @@ pub enum Kind {
     NoSuchRoute,
     /// The body is larger than the operation takes.
     PayloadTooLarge,
+    /// The API is called faster than it allows; the gateway says so before any function runs.
+    TooManyRequests,
     /// The gateway wants a valid access token.
     Unauthenticated,
     /// Something that the operation needs does not answer; the same request may work later.
@@ -46,7 +48,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of their slugs.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AccessEnded,
         Self::Forbidden,
         Self::IdempotencyKeyMissing,
@@ -58,6 +60,7 @@ impl Kind {
         Self::NoSuchRoute,
         Self::NotFound,
         Self::PayloadTooLarge,
+        Self::TooManyRequests,
         Self::Unauthenticated,
         Self::Unavailable,
         Self::UnsupportedMediaType,
@@ -77,6 +80,7 @@ impl Kind {
             Self::NoSuchRoute => "no-such-route",
             Self::NotFound => "not-found",
             Self::PayloadTooLarge => "payload-too-large",
+            Self::TooManyRequests => "too-many-requests",
             Self::Unauthenticated => "unauthenticated",
             Self::Unavailable => "unavailable",
             Self::UnsupportedMediaType => "unsupported-media-type",
@@ -94,6 +98,7 @@ impl Kind {
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -114,6 +119,7 @@ impl Kind {
             Self::NoSuchRoute => "No such route",
             Self::NotFound => "Not found",
             Self::PayloadTooLarge => "Payload too large",
+            Self::TooManyRequests => "Too many requests",
             Self::Unauthenticated => "Sign-in required",
             Self::Unavailable => "Temporarily unavailable",
             Self::UnsupportedMediaType => "Unsupported media type",
@@ -152,11 +158,34 @@ impl Kind {
             Self::PayloadTooLarge => {
                 "JSON bodies may have 256 KiB. Files go straight to the store, not through the API."
             }
+            Self::TooManyRequests => {
+                "The API is being called faster than it allows. Wait the seconds in `Retry-After`, double the wait with \
+                 every further refusal, and repeat with the same `Idempotency-Key`."
+            }
             Self::Unauthenticated => "The request carries no valid access token. Sign in again.",
             Self::Unavailable => {
                 "Repeat the request after the seconds in `Retry-After`, with the same `Idempotency-Key`."
             }
             Self::UnsupportedMediaType => "Send the body as `application/json`.",
+        }
+    }
+
+    /// Whether the same request may work later: the answer then has a `Retry-After`.
+    pub fn retries(self) -> bool {
+        match self {
+            Self::InFlight | Self::TooManyRequests | Self::Unavailable => true,
+            Self::AccessEnded
+            | Self::Forbidden
+            | Self::IdempotencyKeyMissing
+            | Self::IdempotencyKeyReused
+            | Self::Internal
+            | Self::InvalidRequest
+            | Self::MethodNotAllowed
+            | Self::NoSuchRoute
+            | Self::NotFound
+            | Self::PayloadTooLarge
+            | Self::Unauthenticated
+            | Self::UnsupportedMediaType => false,
         }
     }
 

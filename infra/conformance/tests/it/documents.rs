@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portico_conformance::{COMMAND, documents, openapi, problems, root};
+use portico_conformance::{COMMAND, documents, openapi, root};
 use portico_http::Kind;
 use serde_json::Value;
 
@@ -41,12 +41,14 @@ fn every_operation_says_what_it_is_and_how_it_refuses() {
         }
         let responses = operation["responses"].as_object().unwrap();
         assert!(responses.keys().any(|status| status.starts_with('2') || status.starts_with('3')), "{name}");
-        // Every operation sits behind the authorizer and reads the membership.
-        for status in ["401", "403"] {
+        // Every operation sits behind the gateway's throttle and authorizer, and reads the membership.
+        for status in ["401", "403", "429", "500", "503"] {
             assert!(responses.contains_key(status), "{name} does not say that it answers {status}");
         }
         for (status, response) in responses.iter().filter(|(status, _)| status.starts_with(['4', '5'])) {
-            let schema = &response["content"]["application/problem+json"]["schema"];
+            let reference = response["$ref"].as_str().unwrap_or_else(|| panic!("{name} {status}"));
+            let shared = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+            let schema = &shared["content"]["application/problem+json"]["schema"];
             assert_eq!(schema["$ref"], "#/components/schemas/ProblemBody", "{name} {status}");
         }
         assert_eq!(operation.get("security"), None, "{name} has a security of its own");
@@ -106,22 +108,13 @@ fn statuses_in_the_document_are_ones_that_a_kind_has() {
 fn kinds_are_distinct_and_in_order() {
     let slugs: Vec<&str> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
     assert!(slugs.is_sorted_by(|a, b| a < b), "{slugs:?}");
-    for gateway in problems::GATEWAY_ONLY {
-        assert!(!slugs.contains(&gateway.slug), "{} is a kind: not the gateway's alone", gateway.slug);
-    }
 }
 
 /// A client cannot tell whether the gateway or a function refused: type, title and status agree.
 #[test]
 fn the_gateway_refuses_in_the_words_of_the_registry() {
-    let known: BTreeMap<String, (u16, &str)> = Kind::ALL
-        .iter()
-        .map(|kind| (kind.uri(), (kind.status().as_u16(), kind.title())))
-        .chain(problems::GATEWAY_ONLY.iter().map(|kind| {
-            let uri = Kind::Internal.uri().replace(Kind::Internal.slug(), kind.slug);
-            (uri, (kind.status, kind.title))
-        }))
-        .collect();
+    let known: BTreeMap<String, (u16, &str)> =
+        Kind::ALL.iter().map(|kind| (kind.uri(), (kind.status().as_u16(), kind.title()))).collect();
     let template = Template::read();
     let (_, api) = template.of_type("AWS::Serverless::Api").next().unwrap();
     let responses = api["GatewayResponses"].as_object().unwrap();
@@ -145,13 +138,13 @@ fn the_gateway_refuses_in_the_words_of_the_registry() {
         let headers = &response["ResponseParameters"]["Headers"];
         assert_eq!(headers["Content-Type"], "'application/problem+json'", "{name}");
         assert_eq!(headers["Access-Control-Allow-Origin"], api["Cors"]["AllowOrigin"], "{name}");
+        let retries = Kind::ALL.iter().any(|kind| kind.uri() == uri && kind.retries());
+        assert_eq!(headers.get("Retry-After").is_some(), retries, "{name}");
+        assert_eq!(headers.get("WWW-Authenticate").is_some(), *status == 401, "{name}");
         met.insert(uri.to_owned());
     }
-    for kind in problems::GATEWAY_ONLY {
-        assert!(
-            met.iter().any(|uri| uri.ends_with(kind.slug)),
-            "{} is given by no gateway response",
-            kind.slug
-        );
+    // What functions never say, somebody must.
+    for kind in [Kind::TooManyRequests, Kind::Unauthenticated] {
+        assert!(met.contains(&kind.uri()), "{} is given by no gateway response", kind.slug());
     }
 }
