@@ -1,30 +1,37 @@
-//! `GET /cases` and `GET /cases/{caseId}`: what the caller may see of an account's cases.
+//! `GET /cases`, `GET /cases/{caseId}` and `GET /cases/{caseId}/timeline`: what the caller may see of an account's
+//! cases.
+
+mod filter;
 
 use axum::{
     Json, Router,
     extract::{FromRef, Path, State},
 };
 use portico_aws::{BootError, Cloud, Function};
-use portico_domain::{CaseId, cases::Case};
+use portico_domain::cases::CaseProcess;
 use portico_http::{
     AccountChoice, Caller, ListRefusals, PageBody, PageQuery, Problem, RecordRefusals, cursor_refused,
     finish,
-    views::{CaseView, FileView, TimelineEntryView},
+    views::{CaseSummaryView, CaseView, FileView, TimelineEntryView},
+    visible_case,
 };
-use portico_store::{Page, PageSize, Store, engine::Table};
+use portico_store::{PageSize, Store, engine::Table};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// How many pages of the account are looked through for one page of a person's own cases. Beyond that the page
-/// comes back shorter, with a cursor.
-const PAGES_LOOKED_THROUGH: usize = 8;
+pub use filter::FilterQuery;
+
+/// Lines of the timeline that come with a case.
+const LATEST: u16 = 25;
 
 /// What this function works with.
 #[derive(Clone)]
 pub struct Deps {
     /// The portal's records.
     pub store: Store,
+    /// How the org works on cases.
+    pub process: CaseProcess,
 }
 
 impl FromRef<Deps> for Store {
@@ -39,7 +46,7 @@ impl FromRef<Deps> for Store {
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let tables = [Table::Members, Table::Accounts, Table::Cases, Table::CaseActivity, Table::Files];
-    Ok(Function::http(routes(Deps { store: cloud.store(&tables)? })))
+    Ok(Function::http(routes(Deps { store: cloud.store(&tables)?, process: cloud.case_process()? })))
 }
 
 /// The routes.
@@ -49,7 +56,7 @@ pub fn routes(deps: Deps) -> Router {
 
 /// The routes and their description.
 pub fn api() -> OpenApiRouter<Deps> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(detail))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(detail)).routes(routes!(timeline))
 }
 
 /// A case with its files and its latest history.
@@ -60,52 +67,36 @@ pub struct CaseDetail {
     case: CaseView,
     /// Its files, oldest first; only those that can be downloaded.
     files: Vec<FileView>,
-    /// What happened, newest first; the latest 100.
+    /// What happened, newest first: the latest 25 lines, of which those are here that the caller is shown.
     timeline: Vec<TimelineEntryView>,
+    /// Where the timeline goes on: `cursor` for `GET /cases/{caseId}/timeline`; absent if this is all of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeline_cursor: Option<String>,
 }
 
 /// List cases
 ///
-/// Those with the newest activity first. Managers see every case of the account, others their own. A page may
-/// be shorter than `limit`; the end is where `next_cursor` is absent.
+/// Those with the newest activity first. Managers see every case of the account, others those that they raised or
+/// are the contact of. With a filter a page may be shorter than `limit`, or empty: the end is where `next_cursor`
+/// is absent.
 #[utoipa::path(
     get,
     path = "/cases",
     operation_id = "listCases",
     tag = "cases",
-    params(PageQuery, AccountChoice),
-    responses(
-        (status = 200, description = "A page of cases", body = PageBody<CaseView>),
-        ListRefusals,
-    ),
+    params(PageQuery, FilterQuery, AccountChoice),
+    responses((status = 200, description = "A page of cases", body = PageBody<CaseSummaryView>), ListRefusals),
 )]
 async fn list(
     State(deps): State<Deps>,
     caller: Caller,
     page: PageQuery,
-) -> Result<Json<PageBody<CaseView>>, Problem> {
-    let Page { items, next } = visible(&deps, &caller, page).await?;
-    let items = items.iter().map(CaseView::from).collect();
-    Ok(Json(PageBody { items, next_cursor: next.map(|cursor| cursor.to_string()) }))
-}
-
-/// The next cases that the caller may see. Looks through the account's cases a page at a time and stops after
-/// the page that brings enough, or after [`PAGES_LOOKED_THROUGH`].
-async fn visible(deps: &Deps, caller: &Caller, page: PageQuery) -> Result<Page<Case>, Problem> {
-    let mut cursor = page.cursor;
-    let mut found = Vec::new();
-    for _ in 0..PAGES_LOOKED_THROUGH {
-        let left = usize::from(page.size.get()).saturating_sub(found.len());
-        // Never more than what is still wanted, so that the cursor points just behind the last one shown.
-        let size = u16::try_from(left).ok().and_then(PageSize::new).unwrap_or(PageSize::DEFAULT);
-        let next = deps.store.cases(caller.tenant(), size, cursor).await?.map_err(cursor_refused)?;
-        found.extend(next.items.into_iter().filter(|case| caller.viewer().may_see(&case.audience)));
-        cursor = next.next;
-        if cursor.is_none() || found.len() >= usize::from(page.size.get()) {
-            break;
-        }
-    }
-    Ok(Page { items: found, next: cursor })
+    filter: FilterQuery,
+) -> Result<Json<PageBody<CaseSummaryView>>, Problem> {
+    let found = deps.store.cases(caller.tenant(), caller.viewer(), &filter.0, page.size, page.cursor).await?;
+    let found = found.map_err(cursor_refused)?;
+    let items = found.items.iter().map(|case| CaseSummaryView::new(case, &deps.process)).collect();
+    Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }
 
 /// Read a case
@@ -116,33 +107,49 @@ async fn visible(deps: &Deps, caller: &Caller, page: PageQuery) -> Result<Page<C
     path = "/cases/{caseId}",
     operation_id = "readCase",
     tag = "cases",
-    params(
-        ("caseId" = String, Path, description = "The case"),
-        AccountChoice,
-    ),
-    responses(
-        (status = 200, description = "The case", body = CaseDetail),
-        RecordRefusals,
-    ),
+    params(("caseId" = String, Path, description = "The case"), AccountChoice),
+    responses((status = 200, description = "The case", body = CaseDetail), RecordRefusals),
 )]
 async fn detail(
     State(deps): State<Deps>,
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<CaseDetail>, Problem> {
-    // What is not even an id is not there either: the answer is the same, so nothing can be told apart.
-    let id: CaseId = id.parse().map_err(|_| Problem::not_found())?;
-    let case = deps.store.case(caller.tenant(), id).await?;
-    let case = case.filter(|case| caller.viewer().may_see(&case.audience)).ok_or_else(Problem::not_found)?;
-    let newest = PageSize::new(PageSize::MAX).unwrap_or(PageSize::DEFAULT);
-    let (files, timeline) = tokio::join!(
-        deps.store.files(caller.tenant(), id),
-        deps.store.timeline(caller.tenant(), id, newest, None),
-    );
+    let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &id).await?;
+    let latest = PageSize::new(LATEST).unwrap_or(PageSize::DEFAULT);
+    let (files, timeline) =
+        tokio::join!(deps.store.files(caller.tenant(), case.id), deps.store.timeline(&case, latest, None),);
     let timeline = timeline?.map_err(cursor_refused)?;
+    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process);
     Ok(Json(CaseDetail {
-        case: CaseView::from(&case),
         files: files?.iter().filter(|file| file.is_available()).map(FileView::from).collect(),
-        timeline: timeline.items.iter().map(TimelineEntryView::from).collect(),
+        timeline: timeline.items.iter().filter_map(shown).collect(),
+        timeline_cursor: timeline.next.map(|cursor| cursor.to_string()),
+        case: CaseView::new(&case, caller.viewer(), &deps.process),
     }))
+}
+
+/// Read the timeline of a case
+///
+/// What happened on it, newest first: status changes, public comments, files, hours, invoices. What the caller is
+/// not shown is left out, so a page may be shorter than `limit`.
+#[utoipa::path(
+    get,
+    path = "/cases/{caseId}/timeline",
+    operation_id = "readTimeline",
+    tag = "cases",
+    params(("caseId" = String, Path, description = "The case"), PageQuery, AccountChoice),
+    responses((status = 200, description = "A page of it", body = PageBody<TimelineEntryView>), RecordRefusals),
+)]
+async fn timeline(
+    State(deps): State<Deps>,
+    caller: Caller,
+    Path(id): Path<String>,
+    page: PageQuery,
+) -> Result<Json<PageBody<TimelineEntryView>>, Problem> {
+    let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &id).await?;
+    let found = deps.store.timeline(&case, page.size, page.cursor).await?.map_err(cursor_refused)?;
+    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process);
+    let items = found.items.iter().filter_map(shown).collect();
+    Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }

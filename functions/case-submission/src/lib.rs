@@ -1,31 +1,38 @@
-//! `POST /cases`: a signed-in client raises a case.
+//! `POST /cases`: a signed-in client raises a case. `GET /cases/choices`: what there is to choose from.
 //!
 //! The case is committed first and can then no longer be lost. Salesforce is asked for a number within a bound;
 //! if it is slow or down, the client gets the portal's reference, and the outbox does the rest.
 
+mod body;
+
 use std::time::Duration;
 
 use axum::{
-    Router,
+    Json, Router,
     extract::{FromRef, State},
 };
 use http::StatusCode;
-use portico_aws::{BootError, Cloud, Function};
+use jiff::Timestamp;
+use portico_aws::{BootError, Bucket, Cloud, Function};
 use portico_domain::{
-    CaseId, Clock, Random,
-    cases::{Case, Draft, Happening, Priority, TimelineEntry},
+    CaseId, Clock, FileId, Random,
+    cases::{Case, CaseProcess},
     events::{Event, Fact},
-    people::Viewer,
+    files::{Declaration, File, UPLOAD_WINDOW},
+    people::{Membership, MembershipState, Position},
 };
 use portico_http::{
-    ClientCaller, CommandRefusals, Fields, IdempotencyKey, Made, Once, Problem, finish, repeated,
-    views::CaseView,
+    ClientCaller, CommandRefusals, IdempotencyKey, Made, Once, Problem, SignedInRefusals, Upload, finish,
+    repeated,
+    views::{CaseView, ContractReference, FileView, StoreRequest},
 };
 use portico_salesforce::{Salesforce, SalesforceError};
-use portico_store::{Commit, Store, StoreError, Ticket, engine::Table};
-use serde::Deserialize;
+use portico_store::{Commit, Store, StoreError, engine::Table};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use body::CaseBody;
 
 /// How long a client waits for Salesforce's number. After that the answer is 202 and the number comes by push.
 const SALESFORCE_PATIENCE: Duration = Duration::from_secs(3);
@@ -37,8 +44,12 @@ const OPERATION: &str = "POST /cases";
 pub struct Deps {
     /// The portal's records.
     pub store: Store,
+    /// Where the content of files lies.
+    pub bucket: Bucket,
     /// The org.
     pub salesforce: Salesforce,
+    /// How the org works on cases.
+    pub process: CaseProcess,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -59,15 +70,19 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let tables = [
         Table::Members,
         Table::Accounts,
+        Table::Contracts,
         Table::Cases,
         Table::CaseActivity,
+        Table::Files,
         Table::Idempotency,
         Table::Outbox,
         Table::SalesforceLinks,
     ];
     Ok(Function::http(routes(Deps {
         store: cloud.store(&tables)?,
+        bucket: cloud.bucket("FILES_BUCKET")?,
         salesforce: cloud.salesforce().await?,
+        process: cloud.case_process()?,
         clock: cloud.clock(),
         random: cloud.random(),
     })))
@@ -80,55 +95,23 @@ pub fn routes(deps: Deps) -> Router {
 
 /// The routes and their description.
 pub fn api() -> OpenApiRouter<Deps> {
-    OpenApiRouter::new().routes(routes!(submit))
+    OpenApiRouter::new().routes(routes!(submit)).routes(routes!(choices))
 }
 
-/// What a client asks for.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CaseBody {
-    /// In one line: 1 to 255 characters, no control characters.
-    #[schema(min_length = 1, max_length = 255, example = "Label printer in hall 3 is offline")]
-    subject: String,
-    /// In full: up to 32,000 characters.
-    #[serde(default)]
-    #[schema(max_length = 32000)]
-    description: String,
-    /// How urgent.
-    #[serde(default)]
-    #[schema(value_type = PriorityChoice)]
-    priority: Priority,
-}
-
-/// How urgent a case is.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "describes the domain's Priority to OpenAPI")]
-enum PriorityChoice {
-    /// Can wait.
-    Low,
-    /// The usual; taken if nothing is said.
-    Medium,
-    /// Work stands still.
-    High,
-}
-
-impl CaseBody {
-    fn check(self) -> Result<Draft, Problem> {
-        let mut fields = Fields::new();
-        let subject = fields.take("/subject", self.subject.try_into());
-        let description = fields.take("/description", self.description.try_into());
-        match (subject, description) {
-            (Some(subject), Some(description)) => Ok(Draft { subject, description, priority: self.priority }),
-            _ => Err(fields.refusal()),
-        }
-    }
+/// The case, and how to upload the files that were declared with it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SubmittedCase {
+    /// The case.
+    #[serde(flatten)]
+    case: CaseView,
+    /// One for each declared file, in the same order.
+    uploads: Vec<Upload>,
 }
 
 /// Raise a case
 ///
 /// Answers 201 with the case number if Salesforce gives one within 3 seconds, else 202: the case is safe, and
-/// the number arrives by push.
+/// the number arrives by push. Files are declared here and uploaded straight to the store, within 15 minutes.
 #[utoipa::path(
     post,
     path = "/cases",
@@ -137,8 +120,8 @@ impl CaseBody {
     request_body = CaseBody,
     params(IdempotencyKey),
     responses(
-        (status = 201, description = "The case, with its number", body = CaseView),
-        (status = 202, description = "The case; its number follows", body = CaseView),
+        (status = 201, description = "The case, with its number", body = SubmittedCase),
+        (status = 202, description = "The case; its number follows", body = SubmittedCase),
         CommandRefusals,
     ),
 )]
@@ -148,26 +131,63 @@ async fn submit(
     once: Once<CaseBody>,
 ) -> Result<Made, Problem> {
     let now = deps.clock.now();
-    let user = caller.viewer().user();
-    let (ticket, body) = once.by(caller.tenant(), user, OPERATION, now);
-    let contact = match caller.viewer() {
-        Viewer::Client { contact, .. } => *contact,
-        Viewer::Staff { .. } => None,
+    let (ticket, body) = once.by(caller.tenant(), caller.viewer().user(), OPERATION, now);
+    let (draft, declared) = match body.check(&deps, &caller).await {
+        Ok(checked) => checked,
+        // What was in order at the first attempt may not be any more; the repetition is answered all the same.
+        Err(refusal) => match deps.store.earlier(&ticket).await?.map(repeated) {
+            Some(Err(answer)) => return answer,
+            Some(Ok(_)) | None => return Err(refusal),
+        },
     };
-    let account = caller.tenant().account();
     let id = CaseId::new(now, &deps.random);
-    let case = Case::raise(id, account, body.check()?, user.clone(), contact, now);
-    let entry = TimelineEntry::new(Happening::Submitted, now, &deps.random);
+    let account = caller.tenant().account();
+    let case = Case::raise(id, account, draft, caller.raiser().clone(), &deps.process, now);
+    let files = files_of(&case, &caller, &declared, now);
     let event = Event::about(&case, Fact::CaseSubmitted { case: id }, now, &deps.random).by(caller.actor());
-    let case = match deps.store.open_case(&ticket, &case, &entry, &event).await? {
-        Commit::Done => case,
+    let (case, files) = match deps.store.open_case(&ticket, &case, &files, &event).await? {
+        Commit::Done => (case, files),
         Commit::Repeated(repeat) => match repeated(repeat) {
-            Ok(made) => earlier(&deps, &caller, &made).await?,
+            Ok(made) => {
+                let case = earlier(&deps, &caller, &made).await?;
+                let files = files_of(&case, &caller, &declared, now);
+                (case, files)
+            }
             Err(answer) => return answer,
         },
     };
     let case = numbered(&deps, &caller, case).await?;
-    answer(&deps, &ticket, &case).await
+    let status = if case.number.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
+    let mut uploads = Vec::with_capacity(files.len());
+    for file in &files {
+        uploads.push(upload(&deps, file, now).await?);
+    }
+    let body = SubmittedCase { case: CaseView::new(&case, caller.viewer(), &deps.process), uploads };
+    Made::keep(&deps.store, &ticket, status, &body, format!("/cases/{}", case.id)).await
+}
+
+/// The files that come with a case. Their ids follow from the case, so that a repetition means the same files.
+fn files_of(case: &Case, caller: &ClientCaller, declared: &[Declaration], now: Timestamp) -> Vec<File> {
+    let user = caller.viewer().user();
+    let file = |(place, declared): (usize, &Declaration)| {
+        let id = FileId::with_case(case.id, place);
+        File::declare(id, case.account, case.id, declared.clone(), user.clone(), now)
+    };
+    declared.iter().enumerate().map(file).collect()
+}
+
+async fn upload(deps: &Deps, file: &File, now: Timestamp) -> Result<Upload, Problem> {
+    let signed = deps.bucket.presign_upload(&file.key().to_string(), &file.declared, UPLOAD_WINDOW).await;
+    let signed = signed.map_err(|error| Problem::internal(&error))?;
+    Ok(Upload {
+        file: FileView::from(file),
+        upload: StoreRequest {
+            method: signed.method,
+            url: signed.url,
+            headers: signed.headers.into_iter().collect(),
+            expires_at: now.saturating_add(UPLOAD_WINDOW).unwrap_or(now),
+        },
+    })
 }
 
 /// The case that an earlier attempt committed before it died.
@@ -205,8 +225,58 @@ fn left_to_the_outbox(case: Case, error: &SalesforceError) -> Case {
     case
 }
 
-async fn answer(deps: &Deps, ticket: &Ticket, case: &Case) -> Result<Made, Problem> {
-    let status = if case.number.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let answer = Made::answer(status, &CaseView::from(case), format!("/cases/{}", case.id))?;
-    Ok(Made::first(deps.store.answer(ticket, answer).await?))
+/// What a new case may say.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CaseChoices {
+    /// How urgent it may be, the least urgent first.
+    #[schema(example = json!(["low", "medium", "high"]))]
+    priorities: Vec<&'static str>,
+    /// What sort of request it may be, in the consultancy's words.
+    #[schema(example = json!(["Question", "Problem"]))]
+    types: Vec<String>,
+    /// The contracts that it may be about: those in force today.
+    contracts: Vec<ContractReference>,
+    /// The colleagues whom agents may turn to.
+    contacts: Vec<Colleague>,
+}
+
+/// Somebody of the same company.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Colleague {
+    /// Their user id.
+    user: String,
+    /// Their name.
+    name: String,
+}
+
+/// Read what a new case may say
+///
+/// The choices of the form: types, priorities, contracts in force, and colleagues to name as contact.
+#[utoipa::path(
+    get,
+    path = "/cases/choices",
+    operation_id = "readCaseChoices",
+    tag = "cases",
+    responses((status = 200, description = "The choices", body = CaseChoices), SignedInRefusals),
+)]
+async fn choices(State(deps): State<Deps>, caller: ClientCaller) -> Result<Json<CaseChoices>, Problem> {
+    let now = deps.clock.now();
+    let (contracts, members) =
+        tokio::join!(deps.store.contracts(caller.tenant()), deps.store.members(caller.tenant()));
+    let in_force = contracts?.into_iter().filter(|contract| contract.holds_on(contract.day_of(now)));
+    let named = |member: &Membership| {
+        let known = matches!(member.position, Position::Client { contact: Some(_), .. });
+        known && member.state == MembershipState::Active
+    };
+    let colleagues = members?.into_iter().filter(named);
+    Ok(Json(CaseChoices {
+        priorities: portico_domain::cases::Priority::ALL.map(body::priority_name).into(),
+        types: deps.process.types.iter().map(|kind| kind.as_str().to_owned()).collect(),
+        contracts: in_force
+            .map(|contract| ContractReference { id: contract.id.to_string(), name: contract.name })
+            .collect(),
+        contacts: colleagues
+            .map(|member| Colleague { user: member.user.to_string(), name: member.name })
+            .collect(),
+    }))
 }

@@ -108,7 +108,9 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
     match &event.fact {
         Fact::CaseSubmitted { .. } => deps.queues.writer.send_later(&event, SUBMISSION_HEAD_START).await?,
         Fact::CaseClosed { .. } => deps.queues.invoicing.send(&event).await?,
-        Fact::FileAdded { .. } => deps.queues.writer.send(&event).await?,
+        Fact::CaseAmended { .. } | Fact::CommentAdded { .. } | Fact::FileAdded { .. } => {
+            deps.queues.writer.send(&event).await?;
+        }
         Fact::InvoiceIssued { .. } => {
             deps.queues.rendering.send(&event).await?;
             deps.queues.writer.send(&event).await?;
@@ -134,14 +136,17 @@ enum News {
 impl News {
     fn of(event: &Event) -> Option<Self> {
         match &event.fact {
-            Fact::CaseChanged { case, version } => {
+            Fact::CaseSubmitted { case } => Some(Self::CaseChanged { case: case.to_string(), version: 1 }),
+            Fact::CaseChanged { case, version }
+            | Fact::CaseAmended { case, version }
+            | Fact::CommentAdded { case, version, .. } => {
                 Some(Self::CaseChanged { case: case.to_string(), version: *version })
             }
             Fact::InvoiceIssued { invoice, .. } | Fact::InvoiceRendered { invoice, .. } => {
                 Some(Self::InvoiceChanged { invoice: invoice.to_string() })
             }
             // A change of the case is announced by itself.
-            Fact::CaseSubmitted { .. } | Fact::CaseClosed { .. } | Fact::FileAdded { .. } => None,
+            Fact::CaseClosed { .. } | Fact::FileAdded { .. } => None,
             // Nothing to show before the content has arrived.
             Fact::FileDeclared { .. } => None,
         }

@@ -11,17 +11,18 @@ use http::StatusCode;
 use jiff::Timestamp;
 use portico_aws::{BootError, Bucket, Cloud, Function, ObjectError, PresignedRequest};
 use portico_domain::{
-    CaseId, Clock, FileId, Random,
+    Clock, FileId, Random,
     events::{Event, Fact},
-    files::{DOWNLOAD_WINDOW, Declaration, File, FileError, UPLOAD_WINDOW, content_disposition},
+    files::{DOWNLOAD_WINDOW, File, UPLOAD_WINDOW, content_disposition},
 };
 use portico_http::{
-    AccountChoice, Caller, Fields, IdempotencyKey, Made, Once, Problem, RecordCommandRefusals,
-    RecordRefusals, finish, repeated,
+    AccountChoice, Caller, FileBody, IdempotencyKey, Made, Once, Problem, RecordCommandRefusals,
+    RecordRefusals, Upload, finish, repeated,
     views::{FileView, StoreRequest},
+    visible_case,
 };
 use portico_store::{Commit, Store, engine::Table};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -69,50 +70,6 @@ pub fn api() -> OpenApiRouter<Deps> {
     OpenApiRouter::new().routes(routes!(upload)).routes(routes!(download))
 }
 
-/// What the client is about to upload.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FileBody {
-    /// Name to show: 1 to 1,000 characters, no control characters. Never used as a path.
-    #[schema(min_length = 1, max_length = 1000, example = "printer.log")]
-    name: String,
-    /// Bytes, 1 to 5 GiB.
-    #[schema(minimum = 1, maximum = 5368709120_u64, example = 5242880)]
-    size: u64,
-    /// Media type, without parameters.
-    #[schema(max_length = 255, example = "text/plain")]
-    content_type: String,
-    /// SHA-256 of the content: 64 lower-case hexadecimal digits.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
-    sha256: String,
-}
-
-impl FileBody {
-    fn check(self) -> Result<Declaration, Problem> {
-        let mut fields = Fields::new();
-        let name = fields.take("/name", self.name.try_into().map_err(FileError::Name));
-        let content_type = fields.take("/content_type", self.content_type.try_into());
-        let sha256 = fields.take("/sha256", self.sha256.try_into());
-        let size = fields.take("/size", Declaration::checked_size(self.size));
-        match (name, size, content_type, sha256) {
-            (Some(name), Some(size), Some(content_type), Some(sha256)) => {
-                Ok(Declaration { name, size, content_type, sha256 })
-            }
-            _ => Err(fields.refusal()),
-        }
-    }
-}
-
-/// A declared file, and how to upload it.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Upload {
-    /// The file.
-    #[serde(flatten)]
-    file: FileView,
-    /// Send this to the store, with the content as body.
-    upload: StoreRequest,
-}
-
 /// A file, and how to download it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Download {
@@ -150,16 +107,15 @@ async fn upload(
     once: Once<FileBody>,
 ) -> Result<Made, Problem> {
     let now = deps.clock.now();
-    let case: CaseId = case.parse().map_err(|_| Problem::not_found())?;
     let user = caller.viewer().user();
     // The same key under another case is another command.
-    let (ticket, body) = once.by(caller.tenant(), user, &format!("POST /cases/{case}/files"), now);
-    let known = deps.store.case(caller.tenant(), case).await?;
-    let known =
-        known.filter(|case| caller.viewer().may_see(&case.audience)).ok_or_else(Problem::not_found)?;
+    let operation = format!("POST /cases/{case}/files");
+    let known = visible_case(&deps.store, caller.tenant(), caller.viewer(), &case).await?;
+    let (ticket, body) = once.by(caller.tenant(), user, &operation, now);
     let id = FileId::new(now, &deps.random);
-    let file = File::declare(id, caller.tenant().account(), case, body.check()?, user.clone(), now);
-    let event = Event::about(&known, Fact::FileDeclared { case, file: id }, now, &deps.random);
+    let declared = body.check()?;
+    let file = File::declare(id, known.account, known.id, declared, user.clone(), now);
+    let event = Event::about(&known, Fact::FileDeclared { case: known.id, file: id }, now, &deps.random);
     let event = event.by(caller.actor());
     let file = match deps.store.declare_file(&ticket, &file, &event).await? {
         Commit::Done => file,
@@ -174,8 +130,7 @@ async fn upload(
     let signed = deps.bucket.presign_upload(&file.key().to_string(), &file.declared, UPLOAD_WINDOW).await;
     let upload = request(signed, now.saturating_add(UPLOAD_WINDOW).unwrap_or(now))?;
     let body = Upload { file: FileView::from(&file), upload };
-    let answer = Made::answer(StatusCode::CREATED, &body, format!("/files/{}", file.id))?;
-    Ok(Made::first(deps.store.answer(&ticket, answer).await?))
+    Made::keep(&deps.store, &ticket, StatusCode::CREATED, &body, format!("/files/{}", file.id)).await
 }
 
 /// Download a file
@@ -205,8 +160,7 @@ async fn download(
     let file = deps.store.file(caller.tenant(), id).await?;
     let file = file.filter(File::is_available).ok_or_else(Problem::not_found)?;
     // A file is as visible as its case.
-    let case = deps.store.case(caller.tenant(), file.case).await?;
-    case.filter(|case| caller.viewer().may_see(&case.audience)).ok_or_else(Problem::not_found)?;
+    visible_case(&deps.store, caller.tenant(), caller.viewer(), &file.case.to_string()).await?;
     let disposition = content_disposition(&file.declared.name);
     let content_type = file.declared.content_type.as_str();
     let key = file.key().to_string();

@@ -3,7 +3,7 @@
 use portico_domain::{
     EntryId, SalesforceId,
     billing::TimeEntry,
-    cases::{Case, Happening, TimelineEntry},
+    cases::{Case, Happening, Side, TimelineEntry},
     contracts::Contract,
     events::{Event, Fact},
     people::Account,
@@ -14,7 +14,7 @@ use portico_salesforce::{
         AccountRecord, CaseCommentRecord, CaseRecord, ContractRecord, Object, Record, TimeEntryRecord,
     },
 };
-use portico_store::{StoreError, Tenant};
+use portico_store::{Link, Linked, PageSize, StoreError, Tenant};
 
 use crate::{Deps, SyncError};
 
@@ -106,8 +106,9 @@ async fn case(deps: &Deps, record: CaseRecord) -> Result<(), SyncError> {
             Some(stored) => Some(stored),
             None => deps.store.case(&tenant, record.case_id()).await?,
         };
-        if let Some(open) =
-            stored.as_ref().filter(|case| record.is_closed && !case.status.closed && !hours_are_here)
+        if let Some(open) = stored
+            .as_ref()
+            .filter(|case| record.is_closed && !case.is_closed_in_salesforce() && !hours_are_here)
         {
             // The hours have to be here before the close is: it is the close that makes the invoice.
             hours_of(deps, open, id).await?;
@@ -148,9 +149,8 @@ async fn take_case(
     let observed = match &stored {
         Some(from) if from.account != tenant.account() => {
             let moved = discovered().case;
-            let entry = TimelineEntry::new(Happening::Submitted, now, &deps.random);
             let event = Event::case_changed(&moved, now, &deps.random);
-            deps.store.move_case(from, &moved, &entry, &event).await?;
+            deps.store.move_case(from, &moved, &event).await?;
             tracing::warn!(case = %moved.id, "moved to another account");
             return Ok(Taken::Done);
         }
@@ -228,12 +228,11 @@ async fn comment(deps: &Deps, record: CaseCommentRecord) -> Result<(), SyncError
     }
     for _ in 0..RACES_MAX {
         let Some(case) = case_of(deps, record.id, record.parent_id).await? else { return Ok(()) };
-        let entry = TimelineEntry {
-            id: EntryId::of_salesforce(&record.id),
-            at: record.created_date,
-            happening: Happening::Commented { body: record.comment_body.clone().unwrap_or_default() },
-        };
-        if deps.store.has_entry(&case, &entry).await? {
+        let text = record.comment_body.as_deref().unwrap_or_default();
+        let author = record.created_by.as_ref().map_or("", |by| &by.name);
+        let id = EntryId::of_salesforce(&record.id);
+        let entry = TimelineEntry::of_comment(id, record.created_date, text, author);
+        if deps.store.has_entry(&case, &entry).await? || is_echo(deps, &case, &record, &entry).await? {
             return Ok(());
         }
         let now = deps.clock.now();
@@ -245,6 +244,28 @@ async fn comment(deps: &Deps, record: CaseCommentRecord) -> Result<(), SyncError
         }
     }
     Err(StoreError::Conflict.into())
+}
+
+/// Whether a comment is one that was said in the portal and only came back. The writer's link says so; until it
+/// is written, the words do: the first line of such a comment is the portal's.
+async fn is_echo(
+    deps: &Deps,
+    case: &Case,
+    record: &CaseCommentRecord,
+    entry: &TimelineEntry,
+) -> Result<bool, SyncError> {
+    if let Some(Link { record: Linked::Comment { .. }, .. }) = deps.store.link(record.id).await? {
+        return Ok(true);
+    }
+    if !matches!(&entry.happening, Happening::Commented { author, .. } if author.side == Side::Client) {
+        return Ok(false);
+    }
+    let latest = PageSize::new(PageSize::MAX).unwrap_or(PageSize::DEFAULT);
+    // Without a cursor there is none that could be of another list.
+    let lines = deps.store.timeline(case, latest, None).await?.map(|page| page.items).unwrap_or_default();
+    // Of those that the portal wrote: a comment's own earlier copy would say the same.
+    let ours = |line: &&TimelineEntry| line.id.made_at().is_some();
+    Ok(lines.iter().filter(ours).any(|line| line.for_salesforce() == record.comment_body))
 }
 
 async fn contract(deps: &Deps, record: ContractRecord) -> Result<(), SyncError> {

@@ -4,14 +4,17 @@
 //! answer was lost, makes nothing twice. What may pass is left to the queue, which brings it back later; what
 //! Salesforce refuses for good ends in the dead letters, where people see it.
 
-use portico_aws::{Batch, BootError, Cloud, Function};
+use portico_aws::{Batch, BootError, Cloud, Function, Queue, QueueError};
 use portico_domain::{
-    CaseId, Clock, FileId, InvoiceId, Random, SalesforceId,
-    cases::Case,
+    CaseId, Clock, EntryId, FileId, InvoiceId, Random, SalesforceId,
+    cases::{Case, TimelineEntry},
     events::{Event, Fact},
     people::Account,
 };
-use portico_salesforce::{Salesforce, SalesforceError};
+use portico_salesforce::{
+    Salesforce, SalesforceError,
+    records::{MayHaveChanged, Object},
+};
 use portico_store::{Store, StoreError, Tenant, engine::Table};
 
 /// How often a lost race for a record is run again.
@@ -24,6 +27,8 @@ pub struct Deps {
     pub store: Store,
     /// The org.
     pub salesforce: Salesforce,
+    /// Where it is said that a record may have changed.
+    pub sync: Queue,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -48,6 +53,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let deps = Deps {
         store: cloud.store(&tables)?,
         salesforce: cloud.salesforce().await?,
+        sync: cloud.queue("SYNC_QUEUE_URL")?,
         clock: cloud.clock(),
         random: cloud.random(),
     };
@@ -66,6 +72,9 @@ pub enum WriteError {
     /// Salesforce did not take it.
     #[error(transparent)]
     Salesforce(#[from] SalesforceError),
+    /// The sync cannot be told.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
     /// The record that an event names is not there.
     #[error("{0} is not in the store")]
     Missing(String),
@@ -78,6 +87,8 @@ async fn write(deps: &Deps, event: Event) -> Result<(), WriteError> {
     let tenant = Tenant::of_event(&event);
     match event.fact {
         Fact::CaseSubmitted { case } => hand_over_case(deps, &tenant, case).await,
+        Fact::CaseAmended { case, .. } => hand_over_changes(deps, &tenant, case).await,
+        Fact::CommentAdded { case, entry, .. } => hand_over_comment(deps, &tenant, case, entry).await,
         Fact::FileAdded { case, file } => refer_to_file(deps, &tenant, case, file).await,
         Fact::InvoiceIssued { case, invoice } => record_invoice(deps, &tenant, case, invoice).await,
         // Nothing that Salesforce does not know already.
@@ -101,6 +112,42 @@ async fn hand_over_case(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<(), 
     };
     let now = deps.clock.now();
     deps.store.number_case(&case, taken.id, &taken.number, now, &deps.random).await?;
+    Ok(())
+}
+
+/// Writes what clients changed, as it stands by now: a later change goes with an earlier one.
+async fn hand_over_changes(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<(), WriteError> {
+    for _ in 0..RACES_MAX {
+        let case = case(deps, tenant, id).await?;
+        let Some(held) = case.held.filter(|held| held.taken.is_none()) else { return Ok(()) };
+        let record = in_salesforce(&case)?;
+        let modstamp = deps.salesforce.amend_case(&case, &held, record).await?;
+        let Some(taken) = case.taken(modstamp) else { return Ok(()) };
+        match deps.store.save_case(&taken, &[], &[]).await {
+            // Our own write makes no outbound message: without this, nobody would read what it came to.
+            Ok(()) => return Ok(deps.sync.send(&MayHaveChanged::one(Object::Case, record)).await?),
+            // The client changed something else meanwhile, or a reading came in.
+            Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Err(StoreError::Conflict.into())
+}
+
+async fn hand_over_comment(
+    deps: &Deps,
+    tenant: &Tenant,
+    id: CaseId,
+    entry: EntryId,
+) -> Result<(), WriteError> {
+    let case = case(deps, tenant, id).await?;
+    let parent = in_salesforce(&case)?;
+    let said = deps.store.timeline_entry(&case, entry).await?;
+    let missing = || WriteError::Missing(entry.to_string());
+    let text = said.as_ref().and_then(TimelineEntry::for_salesforce).ok_or_else(missing)?;
+    if let Some(comment) = deps.salesforce.say(entry, &text, parent).await? {
+        deps.store.link_comment(comment, &case, entry).await?;
+    }
     Ok(())
 }
 

@@ -21,10 +21,12 @@ pub struct Api {
 }
 
 /// Every function behind the API.
-pub fn apis() -> [Api; 5] {
+pub fn apis() -> [Api; 7] {
     [
         Api { binary: "case-submission", openapi: case_submission::api().into_openapi() },
         Api { binary: "case-listing", openapi: case_listing::api().into_openapi() },
+        Api { binary: "case-changes", openapi: case_changes::api().into_openapi() },
+        Api { binary: "case-conversation", openapi: case_conversation::api().into_openapi() },
         Api { binary: "presigned-uploads", openapi: presigned_uploads::api().into_openapi() },
         Api { binary: "invoice-listing", openapi: invoice_listing::api().into_openapi() },
         Api { binary: "live-tickets", openapi: live_tickets::api().into_openapi() },
@@ -62,6 +64,7 @@ pub fn document() -> openapi::OpenApi {
     ),
     tags(
         (name = "cases", description = "What clients ask for, and what becomes of it."),
+        (name = "comments", description = "What client and agents say to each other on a case."),
         (name = "files", description = "Content goes straight between the browser and the store; the API hands out links."),
         (name = "invoices", description = "What was billed, position by position."),
         (name = "live", description = "Changes as they happen, over a WebSocket."),

@@ -177,7 +177,7 @@ const CASES: [DemoCase; 6] = [
                 6,
                 true,
                 false,
-                "The file of last week is attached to the mail of Monday, in case you need an example.",
+                "Mara Lindqvist via the portal:\n\nThe file of last week is attached to the mail of Monday, in case you need an example.",
             ),
             (
                 5,

@@ -296,6 +296,8 @@ pub(crate) const OBJECTS: &[Object] = &[
             Field::new("IsClosed", Kind::Boolean).read_only(),
             Field::new("ClosedDate", Kind::DateTime).read_only(),
             external_id("Portal_Request_Id__c"),
+            parent("Portal_Contract__c", "Portal_Contract__r", "Portal_Contract__c", Clear),
+            Field::new("Portal_Solved_By_Client__c", Kind::Boolean).default("false"),
         ],
         writable: true,
         action: Some(Action {
@@ -423,6 +425,14 @@ pub(crate) const OBJECTS: &[Object] = &[
             id: "04kFk0000000009IAA",
             fields: &["Account__c", "Number__c", "Portal_Invoice_Id__c", "State__c", "SystemModstamp"],
         }),
+    },
+    Object {
+        name: "Portal_Comment__c",
+        label: "Portal Comment",
+        prefix: "a07",
+        fields: &[external_id("Portal_Comment_Id__c"), parent("Case__c", "Case__r", "Case", Cascade)],
+        writable: true,
+        action: None,
     },
     Object {
         name: "Milestone__c",

@@ -20,7 +20,10 @@ use aws_sdk_dynamodb::config::{
 use aws_smithy_http_client::{Builder, tls};
 use aws_types::SdkConfig;
 use jiff::Timestamp;
-use portico_domain::{Clock, Random};
+use portico_domain::{
+    Clock, Random,
+    cases::{CaseProcess, ProcessError},
+};
 use portico_salesforce::{Salesforce, SalesforceError};
 use portico_store::{
     Store,
@@ -66,6 +69,9 @@ pub enum BootError {
         /// Why. Never its content.
         reason: String,
     },
+    /// What it is told of the org's cases is not right.
+    #[error(transparent)]
+    CaseProcess(#[from] ProcessError),
     /// No Salesforce client can be made.
     #[error(transparent)]
     Salesforce(#[from] SalesforceError),
@@ -150,6 +156,22 @@ impl Cloud {
             .endpoint_url(self.settings.url(setting)?.as_str().trim_end_matches('/'))
             .build();
         Ok(Push::new(aws_sdk_apigatewaymanagement::Client::from_conf(config)))
+    }
+
+    /// How the org works on cases, in its own words: the variables `CASE_STATUS_NEW`, `CASE_STATUS_SOLVED`,
+    /// `CASE_STATUS_REOPENED`, `CASE_TYPES` and `CASE_FIELDS_SHOWN`; the last two may be `none`.
+    ///
+    /// # Errors
+    /// [`BootError`] names what is missing or not what it should be.
+    pub fn case_process(&self) -> Result<CaseProcess, BootError> {
+        let text = |name| self.settings.text(name);
+        Ok(CaseProcess::new(
+            text("CASE_STATUS_NEW")?,
+            text("CASE_STATUS_SOLVED")?,
+            text("CASE_STATUS_REOPENED")?,
+            text("CASE_TYPES")?,
+            text("CASE_FIELDS_SHOWN")?,
+        )?)
     }
 
     /// The JSON in the secret that a variable names.

@@ -73,10 +73,28 @@ pub enum Fact {
         /// Which.
         case: CaseId,
     },
-use crate::{
-    AccountId, CaseId, EntryId, EventId, FileId, InvoiceId, Random, audit::Actor, cases::Case,
-    people::Audience,
-};
+    /// A client changed a case: closed it, opened it again or put it in other words; Salesforce has to know.
+    CaseAmended {
+        /// Which.
+        case: CaseId,
+        /// The version that now stands.
+        version: u64,
+    },
+    /// A client said something on a case; Salesforce has to know.
+    CommentAdded {
+        /// On which case.
+        case: CaseId,
+        /// The version of the case that now stands.
+        version: u64,
+        /// The line of its timeline.
+        entry: EntryId,
+    },
+    /// A client is about to upload a file; it is not there yet.
+    FileDeclared {
+        /// The case that it will belong to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
     },
     /// A file can be downloaded; Salesforce has to know.
     FileAdded {

@@ -126,6 +126,15 @@ impl EntryId {
     }
 }
 
+impl FileId {
+    /// The file that was declared together with a case, at this place of the request. Whoever repeats the request
+    /// declares this file.
+    pub fn with_case(case: CaseId, place: usize) -> Self {
+        let name = format!("file/{case}/{place}");
+        Self(Uuid::new_v5(&FROM_SALESFORCE, name.as_bytes()))
+    }
+}
+
 impl InvoiceId {
     /// The one invoice of a case under a contract. Whoever generates it, however often, generates this id.
     pub fn of_case(account: AccountId, contract: ContractId, case: CaseId) -> Self {

@@ -172,10 +172,8 @@ mod tests {
         let by = |user: &str| Some(Raiser { user: user.parse().unwrap(), contact: None });
         let raised = Audience { raised_by: by("user-1"), contact: None };
         let named = Audience { raised_by: None, contact: Some("003000000000001AAA".parse().unwrap()) };
-        let others = Audience {
-            raised_by: by("user-2"),
-            contact: Some("003000000000002AAA".parse().unwrap()),
-        };
+        let others =
+            Audience { raised_by: by("user-2"), contact: Some("003000000000002AAA".parse().unwrap()) };
         for role in [ClientRole::Member, ClientRole::Billing] {
             assert!(viewer(role).may_see(&raised));
             assert!(viewer(role).may_see(&named));

@@ -33,16 +33,20 @@ const UNAUTHENTICATED: Refusal = Refusal { name: "Unauthenticated", kinds: &[Kin
 const FORBIDDEN: Refusal = Refusal { name: "Forbidden", kinds: &[Kind::AccessEnded, Kind::Forbidden] };
 const NOT_FOUND: Refusal = Refusal { name: "NotFound", kinds: &[Kind::NotFound] };
 const IN_FLIGHT: Refusal = Refusal { name: "InFlight", kinds: &[Kind::InFlight] };
+const CONFLICT: Refusal =
+    Refusal { name: "Conflict", kinds: &[Kind::ChangedSince, Kind::InFlight, Kind::WrongState] };
 const PAYLOAD_TOO_LARGE: Refusal = Refusal { name: "PayloadTooLarge", kinds: &[Kind::PayloadTooLarge] };
 const UNSUPPORTED_MEDIA_TYPE: Refusal =
     Refusal { name: "UnsupportedMediaType", kinds: &[Kind::UnsupportedMediaType] };
+const WRONG_STATE: Refusal = Refusal { name: "WrongState", kinds: &[Kind::WrongState] };
 const KEY_REUSED: Refusal = Refusal { name: "IdempotencyKeyReused", kinds: &[Kind::IdempotencyKeyReused] };
 const TOO_MANY_REQUESTS: Refusal = Refusal { name: "TooManyRequests", kinds: &[Kind::TooManyRequests] };
 const INTERNAL: Refusal = Refusal { name: "Internal", kinds: &[Kind::Internal] };
 const UNAVAILABLE: Refusal = Refusal { name: "Unavailable", kinds: &[Kind::Unavailable] };
 
 /// Every refusal that a route can name.
-const REFUSALS: [Refusal; 12] = [
+const REFUSALS: [Refusal; 14] = [
+    CONFLICT,
     FORBIDDEN,
     IN_FLIGHT,
     INTERNAL,
@@ -55,6 +59,7 @@ const REFUSALS: [Refusal; 12] = [
     UNAUTHENTICATED,
     UNAVAILABLE,
     UNSUPPORTED_MEDIA_TYPE,
+    WRONG_STATE,
 ];
 
 /// What any signed-in route may answer.
@@ -79,6 +84,16 @@ pub struct CommandRefusals;
 /// How a command on a record refuses: 404 and those of [`CommandRefusals`].
 #[derive(Debug)]
 pub struct RecordCommandRefusals;
+
+/// How a command that changes a record refuses: as [`RecordCommandRefusals`], and 409 also where the record has
+/// changed or is not in a state for it.
+#[derive(Debug)]
+pub struct AmendmentRefusals;
+
+/// How setting something on a record refuses, which takes no body: 404, 409 where the record does not allow it, and
+/// those of [`SignedInRefusals`].
+#[derive(Debug)]
+pub struct RecordSettingRefusals;
 
 /// What [`crate::Once`] adds.
 const COMMAND: [Refusal; 5] =
@@ -113,6 +128,19 @@ impl IntoResponses for CommandRefusals {
 impl IntoResponses for RecordCommandRefusals {
     fn responses() -> Responses {
         references([[NOT_FOUND].as_slice(), &COMMAND, &SIGNED_IN])
+    }
+}
+
+impl IntoResponses for AmendmentRefusals {
+    fn responses() -> Responses {
+        // Of two answers of one status the later stands.
+        references([[NOT_FOUND].as_slice(), &COMMAND, &[CONFLICT], &SIGNED_IN])
+    }
+}
+
+impl IntoResponses for RecordSettingRefusals {
+    fn responses() -> Responses {
+        references([[NOT_FOUND, WRONG_STATE].as_slice(), &SIGNED_IN])
     }
 }
 

@@ -2,20 +2,25 @@
 //! ([`Problem`]), pages ([`PageQuery`]) and the request log ([`finish`]).
 
 mod caller;
+mod cases;
 mod contract;
 mod finish;
+mod markdown;
 mod once;
 mod origin;
 mod page;
 mod problem;
+mod uploads;
 pub mod views;
 
 pub use caller::{Caller, ClientCaller};
+pub use cases::{Amended, Amendment, visible_case};
 pub use contract::{
-    AccountChoice, CommandRefusals, IdempotencyKey, ListRefusals, RecordCommandRefusals, RecordRefusals,
-    SharedComponents, SignedInRefusals,
+    AccountChoice, AmendmentRefusals, CommandRefusals, IdempotencyKey, ListRefusals, RecordCommandRefusals,
+    RecordRefusals, RecordSettingRefusals, SharedComponents, SignedInRefusals,
 };
 pub use finish::finish;
 pub use once::{Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};
 pub use problem::{FieldError, Fields, Kind, Problem, ProblemBody};
+pub use uploads::{FileBody, Upload};

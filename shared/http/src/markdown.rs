@@ -68,7 +68,10 @@ mod tests {
     #[test]
     fn what_people_use_is_rendered() {
         for (text, expected) in [
-            ("It is **back** since `10:00`.", "<p>It is <strong>back</strong> since <code>10:00</code>.</p>\n"),
+            (
+                "It is **back** since `10:00`.",
+                "<p>It is <strong>back</strong> since <code>10:00</code>.</p>\n",
+            ),
             ("one\ntwo\n\nthree", "<p>one<br>\ntwo</p>\n<p>three</p>\n"),
             ("- a\n- b", "<ul>\n<li>a</li>\n<li>b</li>\n</ul>\n"),
             ("# Not so loud", "<p>Not so loud</p>\n"),

@@ -7,7 +7,7 @@ use axum::{
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use jiff::Timestamp;
 use portico_domain::UserId;
-use portico_store::{Answer, Repeat, Tenant, Ticket};
+use portico_store::{Answer, Repeat, Store, Tenant, Ticket};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Kind, Problem};
@@ -108,6 +108,20 @@ impl Made {
     pub fn answer(status: StatusCode, body: &impl Serialize, location: String) -> Result<Answer, Problem> {
         let body = serde_json::to_string(body).map_err(|error| Problem::internal(&error))?;
         Ok(Answer { status: status.as_u16(), body, location: Some(location) })
+    }
+
+    /// Keeps the answer with its ticket, so that a repetition is given the same, and gives it.
+    ///
+    /// # Errors
+    /// [`Problem`] if the body cannot be written or the store does not answer; the command itself stands.
+    pub async fn keep(
+        store: &Store,
+        ticket: &Ticket,
+        status: StatusCode,
+        body: &impl Serialize,
+        location: String,
+    ) -> Result<Self, Problem> {
+        Ok(Self::first(store.answer(ticket, Self::answer(status, body, location)?).await?))
     }
 
     /// Given for the first time.

@@ -16,6 +16,8 @@ const TYPES: &str = "https://portico.example/problems/";
 pub enum Kind {
     /// The token says who, but this person may not use the portal.
     AccessEnded,
+    /// The record was changed since the caller looked at it.
+    ChangedSince,
     /// The person may use the portal, but not this operation.
     Forbidden,
     /// The operation needs an `Idempotency-Key`.
@@ -44,12 +46,15 @@ pub enum Kind {
     Unavailable,
     /// The body is not of the media type that the operation takes.
     UnsupportedMediaType,
+    /// The record is not in a state in which the operation makes sense.
+    WrongState,
 }
 
 impl Kind {
     /// All of them, in the order of their slugs.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::AccessEnded,
+        Self::ChangedSince,
         Self::Forbidden,
         Self::IdempotencyKeyMissing,
         Self::IdempotencyKeyReused,
@@ -64,12 +69,14 @@ impl Kind {
         Self::Unauthenticated,
         Self::Unavailable,
         Self::UnsupportedMediaType,
+        Self::WrongState,
     ];
 
     /// The stable name.
     pub fn slug(self) -> &'static str {
         match self {
             Self::AccessEnded => "access-ended",
+            Self::ChangedSince => "changed-since",
             Self::Forbidden => "forbidden",
             Self::IdempotencyKeyMissing => "idempotency-key-missing",
             Self::IdempotencyKeyReused => "idempotency-key-reused",
@@ -84,6 +91,7 @@ impl Kind {
             Self::Unauthenticated => "unauthenticated",
             Self::Unavailable => "unavailable",
             Self::UnsupportedMediaType => "unsupported-media-type",
+            Self::WrongState => "wrong-state",
         }
     }
 
@@ -93,7 +101,7 @@ impl Kind {
             Self::AccessEnded | Self::Forbidden | Self::NoSuchRoute => StatusCode::FORBIDDEN,
             Self::IdempotencyKeyMissing | Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::InFlight => StatusCode::CONFLICT,
+            Self::ChangedSince | Self::InFlight | Self::WrongState => StatusCode::CONFLICT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -109,6 +117,7 @@ impl Kind {
     pub fn title(self) -> &'static str {
         match self {
             Self::AccessEnded => "No access to this portal",
+            Self::ChangedSince => "Changed since",
             Self::Forbidden => "Not allowed",
             Self::IdempotencyKeyMissing => "Idempotency-Key required",
             Self::IdempotencyKeyReused => "Idempotency-Key used before",
@@ -123,6 +132,7 @@ impl Kind {
             Self::Unauthenticated => "Sign-in required",
             Self::Unavailable => "Temporarily unavailable",
             Self::UnsupportedMediaType => "Unsupported media type",
+            Self::WrongState => "Not in this state",
         }
     }
 
@@ -132,6 +142,9 @@ impl Kind {
             Self::AccessEnded => {
                 "The token is valid, but its user has no active membership: never invited, or deactivated. Ask a \
                  manager of the account."
+            }
+            Self::ChangedSince => {
+                "Somebody else changed the record since it was read. Read it again and decide again."
             }
             Self::Forbidden => "The user's role does not include this operation.",
             Self::IdempotencyKeyMissing => {
@@ -167,6 +180,10 @@ impl Kind {
                 "Repeat the request after the seconds in `Retry-After`, with the same `Idempotency-Key`."
             }
             Self::UnsupportedMediaType => "Send the body as `application/json`.",
+            Self::WrongState => {
+                "The record is not in a state for this: a case that is closed cannot be closed again, and one that an \
+                 agent works on cannot be edited. `detail` says what stands in the way."
+            }
         }
     }
 
@@ -175,6 +192,8 @@ impl Kind {
         match self {
             Self::InFlight | Self::TooManyRequests | Self::Unavailable => true,
             Self::AccessEnded
+            | Self::ChangedSince
+            | Self::WrongState
             | Self::Forbidden
             | Self::IdempotencyKeyMissing
             | Self::IdempotencyKeyReused

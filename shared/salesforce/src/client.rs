@@ -24,6 +24,8 @@ const ASSERTION_LIFE: i64 = 120;
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most pages of one query.
 const PAGES_MAX: usize = 50;
+/// What a record is told that was in order, next to one that was not.
+const ROLLED_BACK: &str = "ALL_OR_NONE_OPERATION_ROLLED_BACK";
 
 /// How the portal signs in: as one user, with a key that the org's External Client App knows.
 #[derive(Clone, Deserialize)]
@@ -153,8 +155,7 @@ impl Salesforce {
             id: SalesforceId,
             created: bool,
         }
-        let body =
-            serde_json::to_vec(fields).map_err(|error| SalesforceError::Unreadable(error.to_string()))?;
+        let body = written(fields)?;
         let (status, answer) =
             self.call(Method::PATCH, &["sobjects", object, field, external_id], &[], Some(body)).await?;
         if status == StatusCode::NO_CONTENT {
@@ -162,6 +163,64 @@ impl Salesforce {
         }
         let Answer { id, created } = read(&answer)?;
         Ok(Upserted { id: Some(id), created })
+    }
+
+    /// Changes fields of a record.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn update(
+        &self,
+        object: &'static str,
+        id: SalesforceId,
+        fields: &impl Serialize,
+    ) -> Result<(), SalesforceError> {
+        let body = written(fields)?;
+        self.call(Method::PATCH, &["sobjects", object, &id.to_string()], &[], Some(body)).await?;
+        Ok(())
+    }
+
+    /// Creates all of these records or none, in one call. Returns their ids, in order.
+    ///
+    /// By sObject Collections and not by the composite resource, which would take `@{...}` in what people wrote for
+    /// a reference.
+    ///
+    /// # Errors
+    /// [`SalesforceError`]; what stands in the way of one record stands in the way of all.
+    pub async fn create_together(
+        &self,
+        records: &[serde_json::Value],
+    ) -> Result<Vec<SalesforceId>, SalesforceError> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Request<'a> {
+            all_or_none: bool,
+            records: &'a [serde_json::Value],
+        }
+        #[derive(Deserialize)]
+        struct Outcome {
+            id: Option<SalesforceId>,
+            #[serde(default)]
+            errors: Vec<Refusal>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Refusal {
+            status_code: String,
+            message: String,
+        }
+        let body = written(&Request { all_or_none: true, records })?;
+        let (_, answer) = self.call(Method::POST, &["composite", "sobjects"], &[], Some(body)).await?;
+        let outcomes: Vec<Outcome> = read(&answer)?;
+        // Those that were only rolled back with another do not say why.
+        let reasons = outcomes.iter().flat_map(|outcome| &outcome.errors);
+        let reason = reasons.min_by_key(|refusal| refusal.status_code == ROLLED_BACK);
+        if let Some(Refusal { status_code, message }) = reason {
+            return Err(classified(StatusCode::BAD_REQUEST, status_code.clone(), message.clone()));
+        }
+        let ids: Option<Vec<SalesforceId>> = outcomes.into_iter().map(|outcome| outcome.id).collect();
+        let ids = ids.filter(|ids| ids.len() == records.len());
+        ids.ok_or_else(|| SalesforceError::Unreadable("fewer answers than records".to_owned()))
     }
 
     /// The record with this external id, or `None` if there is none.
@@ -321,6 +380,10 @@ async fn bounded(mut response: Response) -> Result<Vec<u8>, SalesforceError> {
     Ok(body)
 }
 
+fn written(fields: &impl Serialize) -> Result<Vec<u8>, SalesforceError> {
+    serde_json::to_vec(fields).map_err(|error| SalesforceError::Unreadable(error.to_string()))
+}
+
 fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, SalesforceError> {
     serde_json::from_slice(answer).map_err(|error| SalesforceError::Unreadable(error.to_string()))
 }
@@ -350,6 +413,11 @@ fn refusal(status: StatusCode, answer: &[u8]) -> SalesforceError {
         Ok(Body::OAuth { error, error_description }) => (error, error_description.unwrap_or_default()),
         Err(_) => (String::new(), String::new()),
     };
+    classified(status, code, message)
+}
+
+/// What an error of Salesforce's means for whoever called.
+fn classified(status: StatusCode, code: String, message: String) -> SalesforceError {
     match (status, code.as_str()) {
         (_, "REQUEST_LIMIT_EXCEEDED") => SalesforceError::LimitReached,
         (_, "UNABLE_TO_LOCK_ROW") => SalesforceError::RowLocked,

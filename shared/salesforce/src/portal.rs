@@ -1,16 +1,17 @@
 //! What the portal writes into Salesforce: cases, references to files, invoices.
 
+use jiff::Timestamp;
 use portico_domain::{
-    SalesforceId,
+    EntryId, SalesforceId,
     billing::Invoice,
-    cases::Case,
+    cases::{Case, Closing, ClosingReason, Held},
     files::File,
     people::{Account, Membership},
 };
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde_json::{json, value::RawValue};
 
-use crate::{Salesforce, SalesforceError};
+use crate::{Salesforce, SalesforceError, Soql, client::moment};
 
 /// The external id of cases: holds the portal's case id, unique in the org.
 const CASE_EXTERNAL_ID: &str = "Portal_Request_Id__c";
@@ -38,6 +39,24 @@ struct CaseFields<'a> {
     account_id: SalesforceId,
     #[serde(skip_serializing_if = "Option::is_none")]
     contact_id: Option<SalesforceId>,
+    #[serde(rename = "Type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'a str>,
+    #[serde(rename = "Portal_Contract__c", skip_serializing_if = "Option::is_none")]
+    contract: Option<SalesforceId>,
+}
+
+/// What a client changed on a case. Only what is held is written; the rest is the agents'.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AmendedFields<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'a str>,
+    #[serde(rename = "Portal_Solved_By_Client__c", skip_serializing_if = "Option::is_none")]
+    solved_by_client: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -107,12 +126,76 @@ impl Salesforce {
             origin: "Portal",
             account_id: account.salesforce_id,
             contact_id: case.audience.contact,
+            kind: case.kind.as_deref(),
+            contract: case.contract.as_ref().map(|contract| contract.salesforce_id),
         };
         self.upsert("Case", CASE_EXTERNAL_ID, &case.id.to_string(), &fields).await?;
         // The number is an autonumber and not in the upsert's answer.
         self.find_case(case).await?.ok_or_else(|| {
             SalesforceError::Unavailable("the case that was just written cannot be read yet".to_owned())
         })
+    }
+
+    /// Writes what a client changed on a case and Salesforce does not have yet. Safe to repeat. Returns the record's
+    /// `SystemModstamp` from then on: what is read at or after it has the change in it.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn amend_case(
+        &self,
+        case: &Case,
+        held: &Held,
+        id: SalesforceId,
+    ) -> Result<Timestamp, SalesforceError> {
+        #[derive(Deserialize)]
+        struct Written {
+            #[serde(rename = "SystemModstamp", deserialize_with = "moment")]
+            modstamp: Timestamp,
+        }
+        let solved = |closing: &Closing| closing.reason == ClosingReason::Solved;
+        let fields = AmendedFields {
+            subject: held.words.then_some(&case.subject),
+            description: held.words.then_some(&case.description),
+            status: held.status.then_some(&case.status.label),
+            solved_by_client: held.status.then(|| case.closing.as_ref().is_some_and(solved)),
+        };
+        self.update("Case", id, &fields).await?;
+        let soql = Soql::by_ids("Case", &["SystemModstamp"], "Id", &[id]);
+        let written: Vec<Written> = self.query_all(&soql).await?;
+        let written = written.into_iter().next().map(|record| record.modstamp);
+        written.ok_or_else(|| {
+            SalesforceError::Unavailable("the case that was just written cannot be read".to_owned())
+        })
+    }
+
+    /// Says on a case what a client said in the portal, once: the comment is created together with a record that
+    /// holds the portal's id of it, which the org holds unique, so a repetition creates neither. Comments have no
+    /// external id of their own. Returns the comment; `None` if it was there already.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn say(
+        &self,
+        entry: EntryId,
+        text: &str,
+        case: SalesforceId,
+    ) -> Result<Option<SalesforceId>, SalesforceError> {
+        let comment = json!({
+            "attributes": { "type": "CaseComment" },
+            "ParentId": case,
+            "CommentBody": text,
+            "IsPublished": true,
+        });
+        let mark = json!({
+            "attributes": { "type": "Portal_Comment__c" },
+            "Portal_Comment_Id__c": entry,
+            "Case__c": case,
+        });
+        match self.create_together(&[comment, mark]).await {
+            Ok(ids) => Ok(ids.first().copied()),
+            Err(SalesforceError::Refused { code, .. }) if code == "DUPLICATE_VALUE" => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Shows a file on its case: a reference, never a link and never the content.

@@ -4,7 +4,7 @@ use jiff::{Timestamp, civil::Date};
 use portico_domain::{
     AccountId, CaseId, ContractId, Currency, EntryId, SalesforceId,
     billing::TimeEntry,
-    cases::{Reading, Status},
+    cases::{Reading, RelatedContract, Status},
     contracts::Contract,
 };
 use rust_decimal::Decimal;
@@ -62,6 +62,13 @@ pub struct MayHaveChanged {
     pub records: Vec<RecordRef>,
 }
 
+impl MayHaveChanged {
+    /// One record may have changed.
+    pub fn one(object: Object, id: SalesforceId) -> Self {
+        Self { records: vec![RecordRef { object, id }] }
+    }
+}
+
 /// One Salesforce record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RecordRef {
@@ -102,6 +109,14 @@ pub enum Unusable {
     /// A number is not what the field is for.
     #[error("{0} is out of range")]
     Number(&'static str),
+}
+
+/// What a record refers to, by its name alone.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Named {
+    /// `Name`.
+    #[serde(rename = "Name")]
+    pub name: String,
 }
 
 /// `Account`.
@@ -168,7 +183,13 @@ pub struct CaseRecord {
     pub description: Option<String>,
     pub status: String,
     pub is_closed: bool,
+    #[serde(rename = "Type")]
+    pub kind: Option<String>,
     pub priority: Option<String>,
+    #[serde(rename = "Portal_Contract__c")]
+    pub contract: Option<SalesforceId>,
+    #[serde(rename = "Portal_Contract__r")]
+    pub contract_name: Option<Named>,
     #[serde(deserialize_with = "moment")]
     pub created_date: Timestamp,
     #[serde(deserialize_with = "maybe_moment")]
@@ -192,7 +213,10 @@ record!(
         "Description",
         "Status",
         "IsClosed",
+        "Type",
         "Priority",
+        "Portal_Contract__c",
+        "Portal_Contract__r.Name",
         "CreatedDate",
         "ClosedDate",
         "Portal_Request_Id__c",
@@ -218,7 +242,13 @@ impl From<CaseRecord> for Reading {
             subject: record.subject.unwrap_or_default(),
             description: record.description.unwrap_or_default(),
             status: Status { label: record.status, closed: record.is_closed },
+            kind: record.kind,
             priority: record.priority.unwrap_or_default(),
+            contract: record.contract.map(|id| RelatedContract {
+                id: ContractId::of_salesforce(&id),
+                salesforce_id: id,
+                name: record.contract_name.map(|named| named.name).unwrap_or_default(),
+            }),
             created_at: record.created_date,
             closed_at: record.closed_date,
             modstamp: record.system_modstamp,
@@ -235,6 +265,7 @@ pub struct CaseCommentRecord {
     pub parent_id: SalesforceId,
     pub comment_body: Option<String>,
     pub is_published: bool,
+    pub created_by: Option<Named>,
     #[serde(deserialize_with = "moment")]
     pub created_date: Timestamp,
     pub is_deleted: bool,
@@ -243,7 +274,7 @@ pub struct CaseCommentRecord {
 record!(
     CaseCommentRecord,
     Object::CaseComment,
-    ["Id", "ParentId", "CommentBody", "IsPublished", "CreatedDate", "IsDeleted",]
+    ["Id", "ParentId", "CommentBody", "IsPublished", "CreatedBy.Name", "CreatedDate", "IsDeleted",]
 );
 
 /// `Time_Entry__c`.
@@ -264,6 +295,8 @@ pub struct TimeEntryRecord {
     pub person: Option<String>,
     #[serde(rename = "Billable__c")]
     pub billable: bool,
+    #[serde(rename = "CreatedDate", deserialize_with = "moment")]
+    pub created_date: Timestamp,
     #[serde(rename = "IsDeleted")]
     pub is_deleted: bool,
     #[serde(rename = "SystemModstamp", deserialize_with = "moment")]
@@ -281,6 +314,7 @@ record!(
         "Description__c",
         "Person__c",
         "Billable__c",
+        "CreatedDate",
         "IsDeleted",
         "SystemModstamp",
     ]
@@ -304,6 +338,7 @@ impl TimeEntryRecord {
             person: self.person.clone().unwrap_or_default(),
             billable: self.billable,
             deleted: self.is_deleted,
+            created_at: self.created_date,
             modstamp: self.system_modstamp,
             version,
         })

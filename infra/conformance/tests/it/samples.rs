@@ -43,11 +43,28 @@ macro_rules! samples {
 }
 
 samples! {
+    case_changes_close => http::closes_a_case;
+    case_changes_close_closed => http::does_not_close_twice;
+    case_changes_close_unanswered => http::case_i03_answers_a_change_that_was_made;
+    case_changes_edit => http::edits_a_new_case;
+    case_changes_edit_too_late => http::does_not_edit_what_an_agent_works_on;
+    case_changes_follow => http::lets_follow;
+    case_changes_reopen => http::reopens_a_case;
+    case_changes_unfollow => http::lets_unfollow;
+    case_conversation_add => http::adds_a_comment;
+    case_conversation_list => http::case_t08_lists_public_comments;
+    case_conversation_refused => http::case_r07_refuses_a_comment;
     case_listing_agent => http::lists_cases_for_an_agent;
     case_listing_detail => http::reads_a_case;
+    case_listing_filtered => http::filters_the_list;
     case_listing_foreign_case => http::case_t12_hides_a_foreign_case;
     case_listing_leaver => http::case_t09_refuses_a_leaver;
     case_listing_page => http::lists_a_page;
+    case_listing_refused_filter => http::refuses_a_filter;
+    case_listing_timeline => http::reads_a_timeline;
+    case_submission_choices => http::offers_choices;
+    case_submission_everything => http::raises_a_case_with_everything;
+    case_submission_foreign_references => http::case_t04_refuses_foreign_references;
     case_submission_new_case => http::raises_a_case;
     case_submission_refused_fields => http::refuses_fields;
     case_submission_without_key => http::case_i01_refuses_without_a_key;
@@ -68,9 +85,12 @@ samples! {
     presigned_uploads_agent => http::lets_an_agent_download;
     presigned_uploads_download => http::lets_a_file_out;
     salesforce_sync_case_moved => queues::case_w21_moves_a_case;
+    salesforce_sync_own_comment => queues::case_w15_knows_its_own_comment;
     salesforce_sync_records_changed => queues::takes_records_over;
     salesforce_sync_unreadable_message => queues::keeps_an_unreadable_message;
+    salesforce_writer_case_amended => queues::hands_changes_over;
     salesforce_writer_case_submitted => queues::hands_a_case_over;
+    salesforce_writer_comment_added => queues::hands_a_comment_over;
     salesforce_writer_file_added => queues::refers_to_a_file;
     salesforce_writer_invoice_issued => queues::records_an_invoice;
     upload_confirmation_foreign_key => queues::ignores_a_foreign_key;

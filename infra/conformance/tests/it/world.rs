@@ -9,10 +9,10 @@ use portico_aws::{BootError, Cloud, Function, Settings};
 use portico_domain::{
     AccountId, CaseId, ContractId, EntryId, FileId, SalesforceId, UserId,
     billing::{self, Invoice, TimeEntry},
-    cases::{Case, Happening, Reading, Status, TimelineEntry},
+    cases::{Case, Reading, Status},
     contracts::Contract,
     files::{Declaration, File},
-    people::{Account, Audience, ClientRole, Membership, MembershipState, Position, StaffRole},
+    people::{Account, Audience, ClientRole, Membership, MembershipState, Position, Raiser, StaffRole},
 };
 use portico_store::{Store, Tenant};
 use rust_decimal::Decimal;
@@ -183,6 +183,8 @@ impl World {
         }
         let cloud = Cloud::new(Settings::new(settings), self.stack.clock.clone(), self.stack.random.clone());
         match binary {
+            "case-changes" => case_changes::function(&cloud).await,
+            "case-conversation" => case_conversation::function(&cloud).await,
             "case-listing" => case_listing::function(&cloud).await,
             "case-submission" => case_submission::function(&cloud).await,
             "event-relay" => event_relay::function(&cloud).await,
@@ -219,9 +221,8 @@ impl World {
             store.provision_member(&membership).await.unwrap();
         }
         let open = case(open_case(), "Working", false);
-        let entry = |happening| TimelineEntry::new(happening, now(), &self.stack.random);
-        store.save_case(&open, &[entry(Happening::Submitted)], &[]).await.unwrap();
-        store.save_case(&case(new_case(), "New", false), &[entry(Happening::Submitted)], &[]).await.unwrap();
+        store.save_case(&open, &[], &[]).await.unwrap();
+        store.save_case(&case(new_case(), "New", false), &[], &[]).await.unwrap();
         store.save_case(&case(closed_case(), "Resolved", true), &[], &[]).await.unwrap();
         store.save_contract(&contract()).await.unwrap();
         let mut closed = case(closed_case(), "Resolved", true);
@@ -324,14 +325,18 @@ pub fn case(id: CaseId, status: &str, closed: bool) -> Case {
         subject: "Label printer in hall 3 is offline".to_owned(),
         description: "Since this morning nothing comes out.".to_owned(),
         status: Status { label: status.to_owned(), closed },
+        kind: Some("Problem".to_owned()),
         priority: "Medium".to_owned(),
+        contract: None,
         created_at: at,
         closed_at: closed.then(|| "2026-11-20T15:00:00Z".parse().unwrap()),
         modstamp: at,
     };
     let mut case = Case::discovered(id, account(), reading, at).case;
     if !closed {
-        case.audience = Audience { raised_by: Some(user(MEMBER)), contact: None };
+        let [_, jonas] = NORDHAVEN.contacts;
+        let contact = Some(salesforce_id(jonas.id));
+        case.audience = Audience { raised_by: Some(Raiser { user: user(MEMBER), contact }), contact };
     }
     if id == new_case() {
         case.salesforce_id = None;
@@ -371,6 +376,7 @@ pub fn time_entries() -> [TimeEntry; 2] {
         person: "Sam Keller".to_owned(),
         billable: true,
         deleted: false,
+        created_at: "2026-11-18T17:00:00Z".parse().unwrap(),
         modstamp: "2026-11-18T17:00:00Z".parse().unwrap(),
         version: 1,
     };

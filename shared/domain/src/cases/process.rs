@@ -7,6 +7,8 @@ use crate::text::TextError;
 
 /// Most types that clients choose from.
 const TYPES_MAX: usize = 50;
+/// What stands in the configuration for a list with nothing on it. Nothing at all is a mistake there.
+const NONE: &str = "none";
 
 /// What an org calls things. Every org has its own picklists, so nothing of this is fixed in the code.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +68,7 @@ pub enum ProcessError {
 }
 
 impl CaseProcess {
-    /// Reads lists as they stand in the configuration: values separated by commas.
+    /// Reads lists as they stand in the configuration: values separated by commas, or [`NONE`].
     ///
     /// # Errors
     /// [`ProcessError`] names the value that is wrong.
@@ -79,7 +81,7 @@ impl CaseProcess {
     ) -> Result<Self, ProcessError> {
         let values =
             |list: &str| list.split(',').map(|value| value.trim().to_owned()).collect::<Vec<String>>();
-        let filled = |list: &str| values(list).into_iter().filter(|value| !value.is_empty());
+        let filled = |list: &str| values(list).into_iter().filter(|value| !value.is_empty() && value != NONE);
         let types: Vec<CaseType> = filled(types)
             .map(|text| CaseType::try_from(text.clone()).map_err(|error| ProcessError::Type(text, error)))
             .collect::<Result<_, _>>()?;
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(types, ["Question", "Problem"]);
         assert!(read.shows(CaseField::Hours));
         assert!(!read.shows(CaseField::Priority));
-        let nothing = CaseProcess::new("New", "Closed", "Working", "", "").unwrap();
+        let nothing = CaseProcess::new("New", "Closed", "Working", "none", "none").unwrap();
         assert!(nothing.shown.is_empty() && nothing.types.is_empty());
     }
 

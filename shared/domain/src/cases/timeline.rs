@@ -13,6 +13,8 @@ pub const COMMENT_BYTES_MAX: usize = 3_600;
 const SALESFORCE_COMMENT_BYTES_MAX: usize = 4_000;
 /// Most bytes of an author's name in Salesforce's copy of a comment.
 const NAME_BYTES_MAX: usize = 160;
+/// What stands between the name of a client and what they said, in Salesforce's copy of it.
+const VIA_THE_PORTAL: &str = " via the portal:\n\n";
 /// Most files that one comment mentions.
 pub const FILES_MENTIONED_MAX: usize = 10;
 
@@ -204,12 +206,24 @@ impl TimelineEntry {
         }
     }
 
+    /// A comment as Salesforce has it, by the name that Salesforce gives its author. One that begins as the portal's
+    /// do is a client's, whoever wrote it down.
+    pub fn of_comment(id: EntryId, at: Timestamp, text: &str, author: &str) -> Self {
+        let client = text.split_once(VIA_THE_PORTAL).filter(|(name, _)| !name.contains('\n'));
+        let (side, name, body) = match client {
+            Some((name, body)) => (Side::Client, name, body),
+            None => (Side::Staff, author, text),
+        };
+        let author = Author { side, name: name.to_owned() };
+        Self { id, at, happening: Happening::Commented { body: body.to_owned(), author, files: Vec::new() } }
+    }
+
     /// What a client's comment says in Salesforce, where every comment of the portal is the integration user's:
     /// in the first line who wrote it, then the text, then the files. At most 4,000 bytes. `None` for what is
     /// not a comment.
     pub fn for_salesforce(&self) -> Option<String> {
         let Happening::Commented { body, author, files } = &self.happening else { return None };
-        let mut text = format!("{} via the portal:\n\n{body}", within(&author.name, NAME_BYTES_MAX));
+        let mut text = format!("{}{VIA_THE_PORTAL}{body}", within(&author.name, NAME_BYTES_MAX));
         if !files.is_empty() {
             let names: Vec<&str> = files.iter().map(|mention| mention.name.as_str()).collect();
             let room = SALESFORCE_COMMENT_BYTES_MAX.saturating_sub(text.len());
@@ -272,5 +286,16 @@ mod tests {
     fn a_short_comment_reaches_salesforce_as_it_is() {
         let text = comment("It is **back**.", "Jonas Weber", 0).for_salesforce().unwrap();
         assert_eq!(text, "Jonas Weber via the portal:\n\nIt is **back**.");
+        let back = TimelineEntry::of_comment(
+            EntryId::from_uuid(uuid::Uuid::from_u128(9)),
+            Timestamp::UNIX_EPOCH,
+            &text,
+            "Portal Integration",
+        );
+        assert_eq!(back, comment("It is **back**.", "Jonas Weber", 0));
+        let agents = TimelineEntry::of_comment(back.id, back.at, "See\nyours via the portal:\n\nx", "Sam");
+        assert!(
+            matches!(agents.happening, Happening::Commented { author, .. } if author.side == Side::Staff)
+        );
     }
 }

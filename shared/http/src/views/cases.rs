@@ -5,8 +5,8 @@
 
 use jiff::{Timestamp, civil::Date};
 use portico_domain::cases::{
-    Author, Case, CaseField, CaseProcess, CaseSummary, ClosingReason, FileMention, Happening, RelatedContract,
-    Side, Status, TimelineEntry,
+    Author, Case, CaseField, CaseProcess, CaseSummary, ClosingReason, FileMention, Happening,
+    RelatedContract, Side, Status, TimelineEntry,
 };
 use portico_domain::people::Viewer;
 use serde::Serialize;

@@ -1,8 +1,8 @@
 //! Lists of cases, newest activity first.
 //!
-//! Three lean indexes: by account for those who see every case of it; by contact and by raiser for those who see
-//! their own. Nearly always the contact of a case is the person who raised it, and then it is on the first of the
-//! two alone, so that a page costs no more for a member than for a manager.
+//! Three lean indexes: by account for those who see every case of it; by raiser and by contact for those who see
+//! their own. Nearly always the contact of a case is the person who raised it, and then it is on the list of raisers
+//! alone, so that a page costs a member hardly more than a manager.
 
 use std::collections::BTreeMap;
 
@@ -40,16 +40,17 @@ fn raiser_partition(account: impl std::fmt::Display, raiser: &UserId) -> String 
     format!("{account}#{raiser}")
 }
 
-/// The lists of persons that a case is on. The raiser's own only if they are not found by their contact.
+/// The lists of persons that a case is on: who raised it, and whom it names as contact, unless that is the same person
+/// (a Contact is one person).
 pub(super) fn partitions(case: &Case) -> Vec<(&'static str, String)> {
+    let raiser = case.audience.raised_by.as_ref();
+    let theirs = raiser.and_then(|raiser| raiser.contact);
     let mut keys = Vec::new();
-    if let Some(contact) = case.audience.contact {
-        keys.push((BY_CONTACT.partition, contact_partition(case.account, contact)));
-    }
-    if let Some(raiser) = &case.audience.raised_by
-        && (raiser.contact.is_none() || raiser.contact != case.audience.contact)
-    {
+    if let Some(raiser) = raiser {
         keys.push((BY_RAISER.partition, raiser_partition(case.account, &raiser.user)));
+    }
+    if let Some(contact) = case.audience.contact.filter(|contact| theirs != Some(*contact)) {
+        keys.push((BY_CONTACT.partition, contact_partition(case.account, contact)));
     }
     keys
 }
@@ -218,8 +219,7 @@ fn lists(tenant: &Tenant, viewer: &Viewer) -> Vec<(Index, String)> {
             vec![(BY_ACTIVITY, tenant.account().to_string())]
         }
         Viewer::Client { role: ClientRole::Member | ClientRole::Billing, user, contact } => {
-            let named =
-                contact.map(|contact| (BY_CONTACT, contact_partition(tenant.account(), contact)));
+            let named = contact.map(|contact| (BY_CONTACT, contact_partition(tenant.account(), contact)));
             named.into_iter().chain([(BY_RAISER, raiser_partition(tenant.account(), user))]).collect()
         }
     }

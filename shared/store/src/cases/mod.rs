@@ -90,8 +90,11 @@ impl Store {
         entry: &TimelineEntry,
         event: &Event,
     ) -> Result<Commit, StoreError> {
-        let effect =
-            vec![put_case(case, replacing(case.version))?, put_timeline(case, entry)?, outbox::announce(event)?];
+        let effect = vec![
+            put_case(case, replacing(case.version))?,
+            put_timeline(case, entry)?,
+            outbox::announce(event)?,
+        ];
         self.command(ticket, &entry.id.to_string(), effect).await
     }
 
@@ -157,18 +160,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote the case first.
-    pub async fn move_case(
-        &self,
-        from: &Case,
-        to: &Case,
-        entry: &TimelineEntry,
-        event: &Event,
-    ) -> Result<(), StoreError> {
+    pub async fn move_case(&self, from: &Case, to: &Case, event: &Event) -> Result<(), StoreError> {
         let key = keys::key(Table::Cases, from.account, Some(from.id.to_string()));
         let mut writes = vec![
             Write::Delete { key, condition: Condition::VersionIs(from.version) },
             put_case(to, Condition::Absent)?,
-            put_timeline(to, entry)?,
             outbox::announce(event)?,
         ];
         if let Some(salesforce_id) = to.salesforce_id {

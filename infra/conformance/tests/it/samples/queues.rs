@@ -3,19 +3,21 @@
 use fake_salesforce::demo::BRIGHTWATER;
 use portico_domain::{
     CaseId, InvoiceId, SalesforceId,
-    cases::{Case, Happening},
+    cases::{Author, Case, ClosingReason, Happening, Side, TimelineEntry},
     events::Fact,
 };
-use portico_store::{PageSize, Tenant};
-use serde_json::json;
+use portico_salesforce::Soql;
+use portico_store::{Linked, PageSize, Tenant};
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Sample;
+use super::{Sample, text};
 use crate::{
     outbox,
+    stack::now,
     world::{
-        CONTENT, World, account, case, closed_case, contract, declared, file, new_case, open_case,
-        other_account, pending_file,
+        CONTENT, MEMBER, World, account, case, closed_case, contract, declared, file, lambda_event, new_case,
+        open_case, other_account, pending_file, user,
     },
 };
 
@@ -26,7 +28,8 @@ async fn all_done(sample: &Sample) {
 
 async fn happened(world: &World, case: CaseId) -> Vec<Happening> {
     let page = PageSize::new(50).unwrap();
-    let timeline = world.store.timeline(&world.tenant(), case, page, None).await.unwrap().unwrap();
+    let case = world.case(case).await;
+    let timeline = world.store.timeline(&case, page, None).await.unwrap().unwrap();
     timeline.items.into_iter().map(|entry| entry.happening).collect()
 }
 
@@ -49,7 +52,10 @@ pub async fn takes_records_over(sample: &Sample) {
         .await
         .into_iter()
         .filter_map(|what| match what {
-            Happening::Commented { body } => Some(body),
+            Happening::Commented { body, author, .. } => {
+                assert_eq!(author, Author { side: Side::Client, name: "Mara Lindqvist".to_owned() });
+                Some(body)
+            }
             _ => None,
         })
         .collect();
@@ -88,6 +94,100 @@ pub async fn hands_a_case_over(sample: &Sample) {
     let there = salesforce.find_case(&case).await.unwrap().unwrap();
     assert_eq!(case.number, Some(there.number));
     assert_eq!(case.salesforce_id, Some(there.id));
+}
+
+/// What a client changed is written, and then read again: our own writes make no outbound message.
+pub async fn hands_changes_over(sample: &Sample) {
+    let world = &sample.world;
+    let process = world.stack.cloud().case_process().unwrap();
+    let open = world.case(open_case()).await;
+    let (closed, _) =
+        open.close(&user(MEMBER), "Jonas Weber", ClosingReason::Solved, &process, now()).unwrap();
+    world.store.save_case(&closed, &[], &[]).await.unwrap();
+    all_done(sample).await;
+    let case = world.case(open_case()).await;
+    let taken = case.held.unwrap().taken.unwrap();
+    let there: Vec<Value> = world
+        .stack
+        .cloud()
+        .salesforce()
+        .await
+        .unwrap()
+        .query_all(&Soql::by_ids(
+            "Case",
+            &["Status", "Subject", "Portal_Solved_By_Client__c", "SystemModstamp"],
+            "Id",
+            &[case.salesforce_id.unwrap()],
+        ))
+        .await
+        .unwrap();
+    assert_eq!(there[0]["Status"], "Closed");
+    assert_eq!(there[0]["Portal_Solved_By_Client__c"], true);
+    // The words were not touched: the portal's are not the org's here.
+    assert_ne!(there[0]["Subject"], case.subject.as_str());
+    let modstamp = there[0]["SystemModstamp"].as_str().unwrap();
+    assert!(modstamp.starts_with(&taken.to_string()[..19]), "{modstamp} {taken}");
+    let queued = world.stack.emulators.queues().peek("SyncQueue", 10).await.unwrap();
+    assert_eq!(queued.len(), 1);
+    assert!(queued[0].body.contains(&case.salesforce_id.unwrap().to_string()));
+}
+
+/// The comment of the sample's event.
+fn said() -> TimelineEntry {
+    TimelineEntry {
+        id: "ent_01a202974dc0700080000000000000e9".parse().unwrap(),
+        at: now(),
+        happening: Happening::Commented {
+            // What would be a reference in Salesforce's composite resource is only text.
+            body: "It is @{back}, 'thank' you; \"bye\"".to_owned(),
+            author: Author { side: Side::Client, name: "Jonas Weber".to_owned() },
+            files: Vec::new(),
+        },
+    }
+}
+
+pub async fn hands_a_comment_over(sample: &Sample) {
+    let world = &sample.world;
+    let case = world.case(open_case()).await;
+    world.store.save_case(&case.touched(now()), &[said()], &[]).await.unwrap();
+    all_done(sample).await;
+    // A second time, as after an answer that was lost: nothing is said twice.
+    let again = sample.guarded.function.invoke(lambda_event(&text("salesforce-writer-comment-added")));
+    assert!(again.await.unwrap().get().contains("[]"));
+    let comments: Vec<Value> = world
+        .stack
+        .cloud()
+        .salesforce()
+        .await
+        .unwrap()
+        .query_all(&Soql::by_ids(
+            "CaseComment",
+            &["Id", "CommentBody", "IsPublished"],
+            "ParentId",
+            &[case.salesforce_id.unwrap()],
+        ))
+        .await
+        .unwrap();
+    let text = said().for_salesforce().unwrap();
+    let ours: Vec<&Value> =
+        comments.iter().filter(|comment| comment["CommentBody"] == text.as_str()).collect();
+    assert_eq!(ours.len(), 1, "{comments:?}");
+    assert_eq!(ours[0]["IsPublished"], true);
+    let link = world.store.link(ours[0]["Id"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(link.record, Linked::Comment { case: open_case(), entry: said().id });
+}
+
+/// A comment of the portal comes back before the writer has written down which it is: it is known by its words.
+pub async fn case_w15_knows_its_own_comment(sample: &Sample) {
+    let world = &sample.world;
+    let case = world.case(open_case()).await;
+    world.store.save_case(&case.touched(now()), &[said()], &[]).await.unwrap();
+    let text = said().for_salesforce().unwrap();
+    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let comment = salesforce.say(said().id, &text, case.salesforce_id.unwrap()).await.unwrap().unwrap();
+    assert!(super::text("salesforce-sync-own-comment").contains(&comment.to_string()), "{comment}");
+    all_done(sample).await;
+    assert_eq!(happened(world, open_case()).await, [said().happening, Happening::Submitted]);
 }
 
 pub async fn refers_to_a_file(sample: &Sample) {

@@ -1,0 +1,119 @@
+//! Reaching a case and changing it on behalf of somebody.
+
+use jiff::Timestamp;
+use portico_domain::{
+    CaseId, EntryId, Random,
+    cases::{Case, Happening, TimelineEntry, WishError},
+    events::{Event, Fact},
+    people::Viewer,
+};
+use portico_store::{Commit, Repeat, Store, StoreError, Tenant, Ticket};
+
+use crate::{ClientCaller, Kind, Made, Problem, repeated};
+
+/// How often a lost race for a case is run again.
+const RACES_MAX: usize = 5;
+
+/// The case, if there is one and the viewer may see it. For everybody else it is not there, and what is not even an
+/// id is not there either: the answer is the same, so that nothing can be told apart.
+///
+/// # Errors
+/// [`Kind::NotFound`], or that the store does not answer.
+pub async fn visible_case(
+    store: &Store,
+    tenant: &Tenant,
+    viewer: &Viewer,
+    id: &str,
+) -> Result<Case, Problem> {
+    let id: CaseId = id.parse().map_err(|_| Problem::not_found())?;
+    let case = store.case(tenant, id).await?;
+    case.filter(|case| viewer.may_see(&case.audience)).ok_or_else(Problem::not_found)
+}
+
+/// What became of a change.
+#[derive(Debug)]
+pub enum Amended {
+    /// It stands; this is the case with it, and its line on the timeline.
+    Stands(Box<Case>, TimelineEntry),
+    /// It had been made and answered before.
+    Answered(Made),
+}
+
+/// A client's change of one case, which happens once.
+pub struct Amendment<'a> {
+    /// Where the case lies.
+    pub store: &'a Store,
+    /// Who changes it.
+    pub caller: &'a ClientCaller,
+    /// The permission to do it once.
+    pub ticket: &'a Ticket,
+    /// New ids.
+    pub random: &'a Random,
+    /// When.
+    pub now: Timestamp,
+}
+
+impl Amendment<'_> {
+    /// What became of the same command before, if it was given before. To be asked first: what was possible once may
+    /// not be possible twice, and a repetition is answered all the same.
+    ///
+    /// # Errors
+    /// What a repeated command is told; [`Kind::NotFound`]; that the store does not answer.
+    pub async fn earlier(&self, id: &str) -> Result<Option<Amended>, Problem> {
+        match self.store.earlier(self.ticket).await? {
+            Some(repeat) => self.again(id, repeat).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Makes the change. `change` decides on the case as it stands, as often as somebody else is faster.
+    ///
+    /// # Errors
+    /// What `change` refuses; [`Kind::NotFound`]; what a repeated command is told; that the store does not answer.
+    pub async fn make(
+        &self,
+        id: &str,
+        change: impl Fn(&Case) -> Result<(Case, Happening), Problem>,
+        fact: impl Fn(&Case, &TimelineEntry) -> Fact,
+    ) -> Result<Amended, Problem> {
+        let Self { store, caller, ticket, random, now } = *self;
+        for _ in 0..RACES_MAX {
+            let before = visible_case(store, caller.tenant(), caller.viewer(), id).await?;
+            let (case, happening) = change(&before)?;
+            let entry = TimelineEntry::new(happening, now, random);
+            let event = Event::about(&case, fact(&case, &entry), now, random).by(caller.actor());
+            match store.amend_case(ticket, &case, &entry, &event).await {
+                Ok(Commit::Done) => return Ok(Amended::Stands(Box::new(case), entry)),
+                Ok(Commit::Repeated(repeat)) => return self.again(id, repeat).await,
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    async fn again(&self, id: &str, repeat: Repeat) -> Result<Amended, Problem> {
+        let made = match repeated(repeat) {
+            Ok(made) => made,
+            Err(answer) => return answer.map(Amended::Answered),
+        };
+        let case = visible_case(self.store, self.caller.tenant(), self.caller.viewer(), id).await?;
+        let entry: EntryId = made.parse().map_err(|error| Problem::internal(&error))?;
+        let entry = self.store.timeline_entry(&case, entry).await?.ok_or_else(Problem::not_found)?;
+        Ok(Amended::Stands(Box::new(case), entry))
+    }
+}
+
+/// No wildcard arm: a new refusal must choose its kind.
+impl From<WishError> for Problem {
+    fn from(refusal: WishError) -> Self {
+        let kind = match refusal {
+            WishError::Closed | WishError::Open | WishError::NoLongerNew | WishError::TooManyFollowers => {
+                Kind::WrongState
+            }
+            WishError::NotTheRaiser => Kind::Forbidden,
+            WishError::OtherVersion(_) => Kind::ChangedSince,
+        };
+        Problem::new(kind).because(refusal)
+    }
+}
