@@ -112,6 +112,17 @@ impl Viewer {
         }
     }
 
+    /// Whether the account's audit trail is shown to this person.
+    pub fn may_read_audit(&self) -> bool {
+        match self {
+            Self::Client { role, .. } => match role {
+                ClientRole::Manager => true,
+                ClientRole::Member | ClientRole::Billing => false,
+            },
+            Self::Staff { .. } => true,
+        }
+    }
+
     /// Whether a record of these people is shown to this person.
     pub fn may_see(&self, audience: &Audience) -> bool {
         match self {
