@@ -8,12 +8,14 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use portico_aws::{BootError, Bucket, Cloud, Function};
 use portico_domain::{
-    InvoiceId,
+    Clock, InvoiceId, Random,
     billing::Invoice,
+    events::{Access, Event, Fact},
     files::{DOWNLOAD_WINDOW, FileName, content_disposition},
 };
 use portico_http::{
-    Caller, Kind, PageBody, PageQuery, Problem, ProblemBody, cursor_refused, finish, views::InvoiceView,
+    Caller, Kind, PageBody, PageQuery, Problem, ProblemBody, cursor_refused, finish, on_record,
+    views::InvoiceView,
 };
 use portico_store::{Store, engine::Table};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -28,6 +30,10 @@ pub struct Deps {
     pub store: Store,
     /// Where the PDFs lie.
     pub bucket: Bucket,
+    /// The time.
+    pub clock: Clock,
+    /// New ids.
+    pub random: Random,
 }
 
 impl FromRef<Deps> for Store {
@@ -41,8 +47,13 @@ impl FromRef<Deps> for Store {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let store = cloud.store(&[Table::Members, Table::Accounts, Table::Invoices])?;
-    Ok(Function::http(routes(Deps { store, bucket: cloud.bucket("INVOICES_BUCKET")? })))
+    let tables = [Table::Members, Table::Accounts, Table::Invoices, Table::Outbox];
+    Ok(Function::http(routes(Deps {
+        store: cloud.store(&tables)?,
+        bucket: cloud.bucket("INVOICES_BUCKET")?,
+        clock: cloud.clock(),
+        random: cloud.random(),
+    })))
 }
 
 /// The routes.
@@ -69,6 +80,7 @@ pub fn api() -> OpenApiRouter<Deps> {
         (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
         (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The access cannot be put on record; try again later", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 async fn list(
@@ -81,6 +93,7 @@ async fn list(
     }
     let found =
         deps.store.invoices(caller.tenant(), page.size, page.cursor).await?.map_err(cursor_refused)?;
+    seen(&deps, &caller, Access::InvoicesListed).await?;
     let items = found.items.iter().map(InvoiceView::summary).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }
@@ -102,6 +115,7 @@ async fn list(
         (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such invoice for this user", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The access cannot be put on record; try again later", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 async fn detail(
@@ -109,7 +123,9 @@ async fn detail(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<InvoiceView>, Problem> {
-    Ok(Json(InvoiceView::detail(&visible(&deps, &caller, &id).await?)))
+    let invoice = visible(&deps, &caller, &id).await?;
+    seen(&deps, &caller, Access::InvoiceRead { invoice: invoice.id }).await?;
+    Ok(Json(InvoiceView::detail(&invoice)))
 }
 
 /// Download an invoice as PDF
@@ -129,7 +145,7 @@ async fn detail(
         (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such invoice for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Being rendered", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Being rendered, or the access cannot be put on record", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 async fn pdf(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
@@ -146,7 +162,15 @@ async fn pdf(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -
         deps.bucket.presign_download(&rendered.key, &disposition, "application/pdf", DOWNLOAD_WINDOW).await;
     let url = signed.map_err(|error| Problem::internal(&error))?.url;
     let location = HeaderValue::try_from(url).map_err(|error| Problem::internal(&error))?;
+    seen(&deps, &caller, Access::InvoiceDownloaded { invoice: invoice.id }).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// Puts on record what the caller is about to see.
+async fn seen(deps: &Deps, caller: &Caller, access: Access) -> Result<(), Problem> {
+    let account = caller.tenant().account();
+    let event = Event::in_account(account, Fact::Accessed(access), deps.clock.now(), &deps.random);
+    on_record(&deps.store, &event.by(caller.actor())).await
 }
 
 /// The invoice, if there is one and the caller may see it. For everybody else it is not there.

@@ -12,11 +12,11 @@ use jiff::Timestamp;
 use portico_aws::{BootError, Bucket, Cloud, Function, ObjectError, PresignedRequest};
 use portico_domain::{
     CaseId, Clock, FileId, Random,
-    events::{Event, Fact},
+    events::{Access, Event, Fact},
     files::{DOWNLOAD_WINDOW, Declaration, File, FileError, UPLOAD_WINDOW, content_disposition},
 };
 use portico_http::{
-    Caller, Fields, Made, Once, Problem, ProblemBody, finish, repeated,
+    Caller, Fields, Made, Once, Problem, ProblemBody, finish, on_record, repeated,
     views::{FileView, StoreRequest},
 };
 use portico_store::{Commit, Store, engine::Table};
@@ -201,6 +201,7 @@ async fn upload(
         (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
         (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
         (status = 404, description = "No such file for this user", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The download cannot be put on record; try again later", body = ProblemBody, content_type = "application/problem+json"),
     ),
 )]
 async fn download(
@@ -214,12 +215,16 @@ async fn download(
     let file = file.filter(File::is_available).ok_or_else(Problem::not_found)?;
     // A file is as visible as its case.
     let case = deps.store.case(caller.tenant(), file.case).await?;
-    case.filter(|case| caller.viewer().may_see(&case.audience)).ok_or_else(Problem::not_found)?;
+    let case = case.filter(|case| caller.viewer().may_see(&case.audience)).ok_or_else(Problem::not_found)?;
     let disposition = content_disposition(&file.declared.name);
     let content_type = file.declared.content_type.as_str();
     let key = file.key().to_string();
     let signed = deps.bucket.presign_download(&key, &disposition, content_type, DOWNLOAD_WINDOW).await;
     let download = request(signed, now.saturating_add(DOWNLOAD_WINDOW).unwrap_or(now))?;
+    // Whoever has the link has the content: nobody gets it off the record.
+    let fact = Fact::Accessed(Access::FileDownloaded { case: case.id, file: id });
+    let event = Event::about(&case, fact, now, &deps.random).by(caller.actor());
+    on_record(&deps.store, &event).await?;
     Ok(Json(Download { file: FileView::from(&file), download }))
 }
 

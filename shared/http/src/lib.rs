@@ -7,6 +7,7 @@ mod once;
 mod origin;
 mod page;
 mod problem;
+mod record;
 pub mod views;
 
 pub use caller::{Caller, ClientCaller};
@@ -14,3 +15,4 @@ pub use finish::finish;
 pub use once::{Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};
 pub use problem::{FieldError, Fields, Kind, Problem, ProblemBody};
+pub use record::on_record;
