@@ -58,6 +58,8 @@ pub fn of_the_workspace() -> Functions {
         };
     }
     table! {
+        "audit-recording" => audit_recording,
+        "audit-trail" => audit_trail,
         "case-listing" => case_listing,
         "case-submission" => case_submission,
         "event-relay" => event_relay,

@@ -187,6 +187,17 @@ mod tests {
     }
 
     #[test]
+    fn the_audit_trail_is_for_managers_and_the_consultancy() {
+        assert!(viewer(ClientRole::Manager).may_read_audit());
+        for role in [ClientRole::Member, ClientRole::Billing] {
+            assert!(!viewer(role).may_read_audit());
+        }
+        for role in [StaffRole::Agent, StaffRole::Admin] {
+            assert!(Viewer::Staff { user: "user-1".parse().unwrap(), role }.may_read_audit());
+        }
+    }
+
+    #[test]
     fn a_person_without_contact_does_not_match_a_case_without_contact() {
         let nobody =
             Viewer::Client { user: "user-1".parse().unwrap(), role: ClientRole::Member, contact: None };

@@ -43,6 +43,10 @@ macro_rules! samples {
 }
 
 samples! {
+    audit_recording_events => queues::seals_what_people_did;
+    audit_trail_export => http::exports_the_audit_trail;
+    audit_trail_member => http::refuses_the_audit_trail_to_a_member;
+    audit_trail_page => http::shows_the_audit_trail;
     case_listing_agent => http::lists_cases_for_an_agent;
     case_listing_detail => http::reads_a_case;
     case_listing_foreign_case => http::case_t12_hides_a_foreign_case;

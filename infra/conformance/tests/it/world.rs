@@ -183,6 +183,8 @@ impl World {
         }
         let cloud = Cloud::new(Settings::new(settings), self.stack.clock.clone(), self.stack.random.clone());
         match binary {
+            "audit-recording" => audit_recording::function(&cloud).await,
+            "audit-trail" => audit_trail::function(&cloud).await,
             "case-listing" => case_listing::function(&cloud).await,
             "case-submission" => case_submission::function(&cloud).await,
             "event-relay" => event_relay::function(&cloud).await,
