@@ -7,7 +7,7 @@ CFN_LINT_VERSION := 1.51.0
 CARGO_DENY_VERSION := 0.20.2
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset journey test check lint deny template tests documents build
+.PHONY: help run reset journey verify-audit test check lint deny template tests documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -22,6 +22,10 @@ reset: ## Forget everything that was kept on this machine
 journey: ## The main job against the running cloud, or one of its own; each step with its time
 	@$(CARGO) build --workspace --bins
 	@target/debug/journey
+
+verify-audit: ## Check exported audit trails: make verify-audit FILE="1.ndjson 2.ndjson" [HEAD=SEQUENCE:HASH]
+	@$(CARGO) build --quiet -p audit-verifier
+	@target/debug/verify-audit $(if $(HEAD),--head $(HEAD)) $(FILE)
 
 test: lint deny template tests ## Everything that CI runs
 

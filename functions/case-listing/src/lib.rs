@@ -45,7 +45,9 @@ impl FromRef<Deps> for Store {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Members, Table::Accounts, Table::Cases, Table::CaseActivity, Table::Files];
+    // The outbox is for refusals, which go into the audit trail.
+    let tables =
+        [Table::Members, Table::Accounts, Table::Cases, Table::CaseActivity, Table::Files, Table::Outbox];
     Ok(Function::http(routes(Deps { store: cloud.store(&tables)?, process: cloud.case_process()? })))
 }
 

@@ -43,6 +43,8 @@ pub struct Queues {
     pub invoicing: Queue,
     /// Renders invoices.
     pub rendering: Queue,
+    /// Seals what people did into the audit trail.
+    pub audit: Queue,
 }
 
 /// The function, from the cloud that it runs in.
@@ -56,6 +58,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
             writer: cloud.queue("WRITER_QUEUE_URL")?,
             invoicing: cloud.queue("INVOICING_QUEUE_URL")?,
             rendering: cloud.queue("RENDERING_QUEUE_URL")?,
+            audit: cloud.queue("AUDIT_QUEUE_URL")?,
         },
         push: cloud.push("PUSH_URL")?,
     };
@@ -105,6 +108,9 @@ async fn relay(deps: Deps, batch: Records) -> Result<BatchAnswer, std::convert::
 
 async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
     let event = outbox::event_of(image)?;
+    if event.by.is_some() {
+        deps.queues.audit.send(&event).await?;
+    }
     match &event.fact {
         Fact::CaseSubmitted { .. } => deps.queues.writer.send_later(&event, SUBMISSION_HEAD_START).await?,
         Fact::CaseClosed { .. } => deps.queues.invoicing.send(&event).await?,
@@ -115,7 +121,10 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
             deps.queues.rendering.send(&event).await?;
             deps.queues.writer.send(&event).await?;
         }
-        Fact::CaseChanged { .. } | Fact::FileDeclared { .. } | Fact::InvoiceRendered { .. } => {}
+        Fact::CaseChanged { .. }
+        | Fact::FileDeclared { .. }
+        | Fact::InvoiceRendered { .. }
+        | Fact::Accessed(_) => {}
     }
     if let Some(news) = News::of(&event) {
         tell(deps, &event, &news).await?;
@@ -149,6 +158,8 @@ impl News {
             Fact::CaseClosed { .. } | Fact::FileAdded { .. } => None,
             // Nothing to show before the content has arrived.
             Fact::FileDeclared { .. } => None,
+            // Nothing has changed.
+            Fact::Accessed(_) => None,
         }
     }
 

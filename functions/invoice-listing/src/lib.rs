@@ -8,13 +8,14 @@ use axum::{
 use http::{HeaderValue, StatusCode, header};
 use portico_aws::{BootError, Bucket, Cloud, Function};
 use portico_domain::{
-    InvoiceId,
+    Clock, InvoiceId, Random,
     billing::Invoice,
+    events::{Access, Event, Fact},
     files::{DOWNLOAD_WINDOW, FileName, content_disposition},
 };
 use portico_http::{
     AccountChoice, Caller, Kind, ListRefusals, PageBody, PageQuery, Problem, RecordRefusals, cursor_refused,
-    finish, views::InvoiceView,
+    finish, on_record, views::InvoiceView,
 };
 use portico_store::{Store, engine::Table};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -29,6 +30,10 @@ pub struct Deps {
     pub store: Store,
     /// Where the PDFs lie.
     pub bucket: Bucket,
+    /// The time.
+    pub clock: Clock,
+    /// New ids.
+    pub random: Random,
 }
 
 impl FromRef<Deps> for Store {
@@ -42,8 +47,13 @@ impl FromRef<Deps> for Store {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let store = cloud.store(&[Table::Members, Table::Accounts, Table::Invoices])?;
-    Ok(Function::http(routes(Deps { store, bucket: cloud.bucket("INVOICES_BUCKET")? })))
+    let tables = [Table::Members, Table::Accounts, Table::Invoices, Table::Outbox];
+    Ok(Function::http(routes(Deps {
+        store: cloud.store(&tables)?,
+        bucket: cloud.bucket("INVOICES_BUCKET")?,
+        clock: cloud.clock(),
+        random: cloud.random(),
+    })))
 }
 
 /// The routes.
@@ -80,6 +90,7 @@ async fn list(
     }
     let found =
         deps.store.invoices(caller.tenant(), page.size, page.cursor).await?.map_err(cursor_refused)?;
+    seen(&deps, &caller, Access::InvoicesListed).await?;
     let items = found.items.iter().map(InvoiceView::summary).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }
@@ -106,7 +117,9 @@ async fn detail(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<InvoiceView>, Problem> {
-    Ok(Json(InvoiceView::detail(&visible(&deps, &caller, &id).await?)))
+    let invoice = visible(&deps, &caller, &id).await?;
+    seen(&deps, &caller, Access::InvoiceRead { invoice: invoice.id }).await?;
+    Ok(Json(InvoiceView::detail(&invoice)))
 }
 
 /// Download an invoice as PDF
@@ -140,7 +153,15 @@ async fn pdf(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -
         deps.bucket.presign_download(&rendered.key, &disposition, "application/pdf", DOWNLOAD_WINDOW).await;
     let url = signed.map_err(|error| Problem::internal(&error))?.url;
     let location = HeaderValue::try_from(url).map_err(|error| Problem::internal(&error))?;
+    seen(&deps, &caller, Access::InvoiceDownloaded { invoice: invoice.id }).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// Puts on record what the caller is about to see.
+async fn seen(deps: &Deps, caller: &Caller, access: Access) -> Result<(), Problem> {
+    let account = caller.tenant().account();
+    let event = Event::in_account(account, Fact::Accessed(access), deps.clock.now(), &deps.random);
+    on_record(&deps.store, &event.by(caller.actor())).await
 }
 
 /// The invoice, if there is one and the caller may see it. For everybody else it is not there.

@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use portico_aws::{BootError, Bucket, Cloud, Function, ObjectError, PresignedRequest};
 use portico_domain::{
     Clock, FileId, Random,
-    events::{Event, Fact},
+    events::{Access, Event, Fact},
     files::{DOWNLOAD_WINDOW, File, UPLOAD_WINDOW, content_disposition},
 };
 use portico_http::{
     AccountChoice, Caller, FileBody, IdempotencyKey, Made, Once, Problem, RecordCommandRefusals,
-    RecordRefusals, Upload, finish, repeated,
+    RecordRefusals, Upload, finish, on_record, repeated,
     views::{FileView, StoreRequest},
     visible_case,
 };
@@ -160,12 +160,16 @@ async fn download(
     let file = deps.store.file(caller.tenant(), id).await?;
     let file = file.filter(File::is_available).ok_or_else(Problem::not_found)?;
     // A file is as visible as its case.
-    visible_case(&deps.store, caller.tenant(), caller.viewer(), &file.case.to_string()).await?;
+    let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &file.case.to_string()).await?;
     let disposition = content_disposition(&file.declared.name);
     let content_type = file.declared.content_type.as_str();
     let key = file.key().to_string();
     let signed = deps.bucket.presign_download(&key, &disposition, content_type, DOWNLOAD_WINDOW).await;
     let download = request(signed, now.saturating_add(DOWNLOAD_WINDOW).unwrap_or(now))?;
+    // Whoever has the link has the content: nobody gets it off the record.
+    let fact = Fact::Accessed(Access::FileDownloaded { case: case.id, file: id });
+    let event = Event::about(&case, fact, now, &deps.random).by(caller.actor());
+    on_record(&deps.store, &event).await?;
     Ok(Json(Download { file: FileView::from(&file), download }))
 }
 

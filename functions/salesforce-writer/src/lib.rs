@@ -95,7 +95,8 @@ async fn write(deps: &Deps, event: Event) -> Result<(), WriteError> {
         Fact::CaseChanged { .. }
         | Fact::CaseClosed { .. }
         | Fact::FileDeclared { .. }
-        | Fact::InvoiceRendered { .. } => Ok(()),
+        | Fact::InvoiceRendered { .. }
+        | Fact::Accessed(_) => Ok(()),
     }
 }
 

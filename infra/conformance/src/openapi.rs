@@ -21,7 +21,7 @@ pub struct Api {
 }
 
 /// Every function behind the API.
-pub fn apis() -> [Api; 7] {
+pub fn apis() -> [Api; 8] {
     [
         Api { binary: "case-submission", openapi: case_submission::api().into_openapi() },
         Api { binary: "case-listing", openapi: case_listing::api().into_openapi() },
@@ -29,6 +29,7 @@ pub fn apis() -> [Api; 7] {
         Api { binary: "case-conversation", openapi: case_conversation::api().into_openapi() },
         Api { binary: "presigned-uploads", openapi: presigned_uploads::api().into_openapi() },
         Api { binary: "invoice-listing", openapi: invoice_listing::api().into_openapi() },
+        Api { binary: "audit-trail", openapi: audit_trail::api().into_openapi() },
         Api { binary: "live-tickets", openapi: live_tickets::api().into_openapi() },
     ]
 }
@@ -67,6 +68,7 @@ pub fn document() -> openapi::OpenApi {
         (name = "comments", description = "What client and agents say to each other on a case."),
         (name = "files", description = "Content goes straight between the browser and the store; the API hands out links."),
         (name = "invoices", description = "What was billed, position by position."),
+        (name = "audit", description = "Who did what, when, from where: sealed into a chain that can be checked outside of the portal."),
         (name = "live", description = "Changes as they happen, over a WebSocket."),
     ),
     security(("access_token" = [])),

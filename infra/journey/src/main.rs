@@ -5,6 +5,7 @@
 
 mod agent;
 mod attack;
+mod audit;
 mod cloud;
 mod http;
 mod line;
@@ -82,12 +83,14 @@ async fn travel(report: &mut Report) -> Result<(), Broken> {
     };
     let line = line::walk(report, &cloud).await?;
     attack::try_everything(report, &cloud, &line).await?;
+    audit::check(report, &line).await?;
     line::measure(report, &cloud, &line, arguments.changes).await?;
     if cloud.is_own() {
         attack::expired_token(report, &cloud).await?;
         for round in 1..=KILLS {
             line::survive_a_kill(report, &mut cloud, round, KILLS).await?;
         }
+        audit::after_kills(report, &cloud).await?;
         report.say(&format!("memory of the whole: {} MB", cloud.memory_megabytes()?));
         let stopped = cloud.stop();
         report.step("stop the cloud as Ctrl-C does", stopped).await?;

@@ -14,6 +14,8 @@ use crate::{
 
 /// How long something may take to show at the portal.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Most parts of a text that comes in parts.
+const PARTS_MAX: usize = 100;
 /// How often a client looks.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 
@@ -104,6 +106,22 @@ impl Person {
             answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
         let text = answer.text().await?;
         Ok(Answer { status, location, body: serde_json::from_str(&text).unwrap_or(Json::String(text)) })
+    }
+
+    /// Text in parts: follows `rel="next"` to the end.
+    pub(crate) async fn parts(&self, path: &str) -> Result<Vec<String>, Broken> {
+        let mut url = Some(reqwest::Url::parse(&format!("{}{path}", self.api))?);
+        let mut parts = Vec::new();
+        while let Some(at) = url {
+            expect(parts.len() < PARTS_MAX, "parts without end")?;
+            let answer = self.http.get(at.clone()).bearer_auth(&self.token).send().await?;
+            expect(answer.status() == StatusCode::OK, answer.status())?;
+            let link = answer.headers().get("link").and_then(|value| value.to_str().ok());
+            let next = link.and_then(|link| link.strip_prefix('<')?.strip_suffix(">; rel=\"next\""));
+            url = next.map(|next| at.join(next)).transpose()?;
+            parts.push(answer.text().await?);
+        }
+        Ok(parts)
     }
 
     /// Looks at `path` until `there` finds what it looks for.

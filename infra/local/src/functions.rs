@@ -60,6 +60,8 @@ pub fn of_the_workspace() -> Functions {
     table! {
         "case-changes" => case_changes,
         "case-conversation" => case_conversation,
+        "audit-recording" => audit_recording,
+        "audit-trail" => audit_trail,
         "case-listing" => case_listing,
         "case-submission" => case_submission,
         "event-relay" => event_relay,

@@ -40,6 +40,30 @@ impl Event {
         }
     }
 
+    /// A fact about an account that is no fact about one case, and that nobody's browser shows.
+    pub fn in_account(account: AccountId, fact: Fact, now: Timestamp, random: &Random) -> Self {
+        let id = EventId::new(now, random);
+        Self { id, account, audience: Audience::default(), at: now, by: None, fact }
+    }
+
+    /// Somebody was refused. The same request refused again is the same event.
+    pub fn refused(
+        account: AccountId,
+        actor: Actor,
+        problem: &str,
+        sought: Option<String>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id: EventId::of_request(&actor.request_id, at),
+            account,
+            audience: Audience::default(),
+            at,
+            by: Some(actor),
+            fact: Fact::Accessed(Access::Refused { problem: problem.to_owned(), sought }),
+        }
+    }
+
     /// The same, done by this person.
     #[must_use]
     pub fn by(self, actor: Actor) -> Self {
@@ -116,5 +140,43 @@ pub enum Fact {
         case: CaseId,
         /// Which.
         invoice: InvoiceId,
+    },
+    /// Somebody looked at something, or was not let: nothing has changed. Only the audit trail takes it.
+    Accessed(Access),
+}
+
+/// What somebody looked at, or wanted to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "access", rename_all = "snake_case")]
+pub enum Access {
+    /// They were given a link to a file's content.
+    FileDownloaded {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// They saw a page of the account's invoices.
+    InvoicesListed,
+    /// They saw an invoice with its positions.
+    InvoiceRead {
+        /// Which.
+        invoice: InvoiceId,
+    },
+    /// They were given a link to an invoice's PDF.
+    InvoiceDownloaded {
+        /// Which.
+        invoice: InvoiceId,
+    },
+    /// They saw a page of the audit trail.
+    AuditRead,
+    /// They took a part of the audit trail away.
+    AuditExported,
+    /// They were refused.
+    Refused {
+        /// The problem's slug.
+        problem: String,
+        /// The id of a record that they asked for. It need not exist, nor be theirs.
+        sought: Option<String>,
     },
 }

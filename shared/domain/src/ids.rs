@@ -4,6 +4,7 @@ use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{Random, SalesforceId};
@@ -132,6 +133,19 @@ impl FileId {
     pub fn with_case(case: CaseId, place: usize) -> Self {
         let name = format!("file/{case}/{place}");
         Self(Uuid::new_v5(&FROM_SALESFORCE, name.as_bytes()))
+    }
+}
+
+impl EventId {
+    /// The one event that tells how a request ended. Sorts by time as others do.
+    pub fn of_request(request_id: &str, at: Timestamp) -> Self {
+        let digest = Sha256::digest(format!("request/{request_id}"));
+        let mut bytes = [0; 10];
+        for (byte, from) in bytes.iter_mut().zip(digest) {
+            *byte = from;
+        }
+        let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default();
+        Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid())
     }
 }
 

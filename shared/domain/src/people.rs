@@ -112,6 +112,17 @@ impl Viewer {
         }
     }
 
+    /// Whether the account's audit trail is shown to this person.
+    pub fn may_read_audit(&self) -> bool {
+        match self {
+            Self::Client { role, .. } => match role {
+                ClientRole::Manager => true,
+                ClientRole::Member | ClientRole::Billing => false,
+            },
+            Self::Staff { .. } => true,
+        }
+    }
+
     /// Whether a record of these people is shown to this person.
     pub fn may_see(&self, audience: &Audience) -> bool {
         match self {
@@ -181,6 +192,17 @@ mod tests {
             assert!(!viewer(role).may_see(&Audience::default()));
         }
         assert!(viewer(ClientRole::Manager).may_see(&others));
+    }
+
+    #[test]
+    fn the_audit_trail_is_for_managers_and_the_consultancy() {
+        assert!(viewer(ClientRole::Manager).may_read_audit());
+        for role in [ClientRole::Member, ClientRole::Billing] {
+            assert!(!viewer(role).may_read_audit());
+        }
+        for role in [StaffRole::Agent, StaffRole::Admin] {
+            assert!(Viewer::Staff { user: "user-1".parse().unwrap(), role }.may_read_audit());
+        }
     }
 
     #[test]

@@ -1,13 +1,21 @@
 //! Who is calling.
 
-use axum::extract::{FromRef, FromRequestParts, Query};
+use axum::extract::{FromRef, FromRequestParts, Query, RawPathParams};
 use http::request::Parts;
 use lambda_http::request::RequestContext;
-use portico_domain::{AccountId, UserId, audit::Actor, people::Viewer};
+use portico_domain::{
+    AccountId, UserId,
+    audit::{self, Actor},
+    people::Viewer,
+};
 use portico_store::{ClientPerson, Person, Store, Tenant};
 use serde::Deserialize;
 
-use crate::{Kind, Problem, origin::Origin};
+use crate::{
+    Kind, Problem,
+    origin::Origin,
+    record::{Identified, Slot},
+};
 
 /// A person who may act, and the account whose records they look at: their own, or, for people of the
 /// consultancy, the one that the query parameter `account` names.
@@ -69,7 +77,9 @@ where
         tracing::Span::current()
             .record("account", tracing::field::display(tenant.account()))
             .record("user", tracing::field::display(viewer.user()));
-        Ok(Self { tenant, viewer, origin: Origin::of(&parts.method, &parts.extensions) })
+        let caller = Self { tenant, viewer, origin: Origin::of(&parts.method, &parts.extensions) };
+        remember(parts, state, &caller.tenant, caller.actor()).await;
+        Ok(caller)
     }
 }
 
@@ -108,7 +118,9 @@ where
                 tracing::Span::current()
                     .record("account", tracing::field::display(person.tenant().account()))
                     .record("user", tracing::field::display(person.viewer().user()));
-                Ok(Self { person, origin: Origin::of(&parts.method, &parts.extensions) })
+                let caller = Self { person, origin: Origin::of(&parts.method, &parts.extensions) };
+                remember(parts, state, caller.tenant(), caller.actor()).await;
+                Ok(caller)
             }
             Person::Staff(_) => {
                 Err(Problem::new(Kind::Forbidden)
@@ -116,6 +128,20 @@ where
             }
         }
     }
+}
+
+/// Leaves word of who is calling, so that a refusal from here on goes into their account's audit trail.
+async fn remember<S>(parts: &mut Parts, state: &S, tenant: &Tenant, actor: Actor)
+where
+    S: Send + Sync,
+    Store: FromRef<S>,
+{
+    let Some(slot) = parts.extensions.get::<Slot>().cloned() else { return };
+    let sought = RawPathParams::from_request_parts(parts, state)
+        .await
+        .ok()
+        .and_then(|parameters| parameters.iter().find_map(|(_, value)| audit::sought(value)));
+    slot.fill(Identified { store: Store::from_ref(state), account: tenant.account(), actor, sought });
 }
 
 async fn identify(parts: &Parts, store: &Store) -> Result<Person, Problem> {

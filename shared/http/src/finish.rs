@@ -11,12 +11,12 @@ use axum::{
 use http::{HeaderName, HeaderValue, header};
 use tracing::Instrument;
 
-use crate::{Kind, Problem, origin};
+use crate::{Kind, Problem, origin, record::Slot};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Puts the shared outside around a function's routes: one log line a request, refusals that name their
-/// request, and answers that nobody caches or sniffs.
+/// request and go into the audit trail, and answers that nobody caches or sniffs.
 pub fn finish(routes: Router) -> Router {
     routes
         .fallback(|| async { Problem::new(Kind::NoSuchRoute).because("There is no such path.") })
@@ -26,7 +26,7 @@ pub fn finish(routes: Router) -> Router {
         .layer(middleware::from_fn(around))
 }
 
-async fn around(request: Request, next: Next) -> Response {
+async fn around(mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let request_id = origin::request_id(request.extensions());
     let route = origin::pattern(request.extensions()).to_owned();
@@ -40,8 +40,14 @@ async fn around(request: Request, next: Next) -> Response {
         account = tracing::field::Empty,
         user = tracing::field::Empty,
     );
+    let received_at = origin::received_at(request.extensions());
+    let slot = Slot::default();
+    request.extensions_mut().insert(slot.clone());
     let mut response = next.run(request).instrument(span.clone()).await;
     let problem = response.extensions_mut().remove::<Problem>();
+    if let Some(problem) = &problem {
+        slot.record(problem.kind(), received_at).instrument(span.clone()).await;
+    }
     let outcome = problem.as_ref().map_or("ok", |problem| problem.kind().slug());
     if let Some(problem) = problem {
         response = problem.respond(request_id.clone()).into_response();

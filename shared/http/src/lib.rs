@@ -10,6 +10,7 @@ mod once;
 mod origin;
 mod page;
 mod problem;
+mod record;
 mod uploads;
 pub mod views;
 
@@ -23,4 +24,5 @@ pub use finish::finish;
 pub use once::{Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};
 pub use problem::{FieldError, Fields, Kind, Problem, ProblemBody};
+pub use record::on_record;
 pub use uploads::{FileBody, Upload};

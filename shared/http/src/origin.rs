@@ -2,6 +2,7 @@
 
 use axum::extract::MatchedPath;
 use http::{Extensions, Method};
+use jiff::Timestamp;
 use lambda_http::request::RequestContext;
 use portico_domain::{audit::Actor, people::Viewer};
 
@@ -33,6 +34,14 @@ pub(crate) fn request_id(extensions: &Extensions) -> String {
         _ => None,
     };
     id.unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// When the gateway received the request, by its clock.
+pub(crate) fn received_at(extensions: &Extensions) -> Option<Timestamp> {
+    match extensions.get::<RequestContext>()? {
+        RequestContext::ApiGatewayV1(context) => Timestamp::from_millisecond(context.request_time_epoch).ok(),
+        _ => None,
+    }
 }
 
 /// The pattern of the route, never the path: paths hold what clients type.

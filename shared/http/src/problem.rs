@@ -208,6 +208,30 @@ impl Kind {
         }
     }
 
+    /// Whether a refusal of this kind goes into the audit trail of whoever was refused: what somebody tried and
+    /// was not let, or did wrongly.
+    pub(crate) fn is_audited(self) -> bool {
+        match self {
+            Self::ChangedSince
+            | Self::Forbidden
+            | Self::IdempotencyKeyMissing
+            | Self::IdempotencyKeyReused
+            | Self::InvalidRequest
+            | Self::NotFound
+            | Self::PayloadTooLarge
+            | Self::UnsupportedMediaType
+            | Self::WrongState => true,
+            // Nobody of an account was identified.
+            Self::AccessEnded | Self::MethodNotAllowed | Self::NoSuchRoute | Self::Unauthenticated => false,
+            // The gateway refuses before any function runs.
+            Self::TooManyRequests => false,
+            // The first request with the key is on record.
+            Self::InFlight => false,
+            // Nothing was decided about the caller: the portal failed.
+            Self::Internal | Self::Unavailable => false,
+        }
+    }
+
     /// The URI that identifies the kind.
     pub fn uri(self) -> String {
         format!("{TYPES}{}", self.slug())
@@ -337,7 +361,8 @@ impl From<StoreError> for Problem {
                 Self::new(Kind::Unavailable).because("Try again in a moment.").retry_after(1)
             }
             StoreError::Engine(EngineError::Rejected(_) | EngineError::NoSuchTable(_))
-            | StoreError::Item { .. } => Self::internal(&error),
+            | StoreError::Item { .. }
+            | StoreError::Audit(_) => Self::internal(&error),
         }
     }
 }

@@ -21,6 +21,8 @@ pub enum Table {
     Connections,
     LiveTickets,
     SalesforceLinks,
+    Audit,
+    AuditHeads,
 }
 
 impl Table {
@@ -41,6 +43,8 @@ impl Table {
             Self::Connections => "CONNECTIONS_TABLE",
             Self::LiveTickets => "LIVE_TICKETS_TABLE",
             Self::SalesforceLinks => "SALESFORCE_LINKS_TABLE",
+            Self::Audit => "AUDIT_TABLE",
+            Self::AuditHeads => "AUDIT_HEADS_TABLE",
         }
     }
 
@@ -60,6 +64,8 @@ impl Table {
             Self::Connections => ("connection", None),
             Self::LiveTickets => ("ticket", None),
             Self::SalesforceLinks => ("salesforce_id", None),
+            Self::Audit => ("account", Some("sequence")),
+            Self::AuditHeads => ("account", None),
         }
     }
 }

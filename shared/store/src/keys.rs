@@ -19,6 +19,17 @@ pub(crate) fn key(table: Table, partition: impl ToString, sort: Option<String>) 
     Key { table, partition: partition.to_string(), sort }
 }
 
+/// The key alone, as an item: where a query goes on after.
+pub(crate) fn key_item(key: &Key) -> Item {
+    let (partition, sort) = key.table.key_names();
+    let mut item = Item::default();
+    item.inner_mut().insert(partition.to_owned(), AttributeValue::S(key.partition.clone()));
+    if let Some((name, value)) = sort.zip(key.sort.clone()) {
+        item.inner_mut().insert(name.to_owned(), AttributeValue::S(value));
+    }
+    item
+}
+
 /// A record and its keys as an item.
 pub(crate) fn item<T: Serialize>(
     table: Table,

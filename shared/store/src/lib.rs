@@ -16,12 +16,15 @@
 //! | connections | connection; index `by-account` | who is listening to an account |
 //! | live_tickets | hash of the ticket | whoever opens a live connection |
 //! | salesforce_links | Salesforce id | where the portal keeps a Salesforce record |
+//! | audit | account / sequence; account#events / event | an account's audit trail; which events are in it |
+//! | audit_heads | account | where an account's audit trail ends |
 //!
 //! Three rules hold everywhere:
 //! 1. An account's records are reached through a [`Tenant`], and a `Tenant` comes only out of a stored record.
 //! 2. A command's effect, its idempotency record and its outbox event are one transaction ([`Ticket`]).
 //! 3. Every replaced record names the version that it replaces; a lost race is an error, never a lost update.
 
+mod audit;
 mod cases;
 mod cursor;
 pub mod engine;
@@ -38,7 +41,9 @@ mod tickets;
 use std::sync::Arc;
 
 use engine::{Engine, EngineError, Refused, TransactError};
+use portico_domain::events::Event;
 
+pub use audit::{SEALED_AT_ONCE_MAX, Stretch};
 pub use cursor::{Cursor, CursorError, Page, PageSize};
 pub use files::Arrival;
 pub use invoices::{Issue, IssueError};
@@ -71,12 +76,24 @@ pub enum StoreError {
         /// What is wrong with it.
         source: serde_dynamo::Error,
     },
+    /// An entry of the audit trail cannot be written.
+    #[error(transparent)]
+    Audit(#[from] portico_domain::audit::WriteError),
 }
 
 impl Store {
     /// The portal's records on this engine.
     pub fn new(engine: Arc<dyn Engine>) -> Self {
         Self { engine }
+    }
+
+    /// Puts a fact into the outbox that comes with no change: somebody looked at something, or was refused. It is
+    /// durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if this very event is there already; [`StoreError`] if the engine fails.
+    pub async fn announce(&self, event: &Event) -> Result<(), StoreError> {
+        self.transact(vec![outbox::announce(event)?]).await
     }
 
     async fn transact(&self, writes: Vec<engine::Write>) -> Result<(), StoreError> {

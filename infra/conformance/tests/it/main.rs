@@ -9,6 +9,7 @@
     reason = "clippy allows these in test functions only, and the harness has helpers"
 )]
 
+mod audit;
 mod dependencies;
 mod documents;
 mod engine;

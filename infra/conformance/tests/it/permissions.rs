@@ -199,5 +199,5 @@ fn queues_wait_for_their_functions() {
             mappings += 1;
         }
     }
-    assert_eq!(mappings, 4);
+    assert_eq!(mappings, 5);
 }

@@ -43,6 +43,10 @@ macro_rules! samples {
 }
 
 samples! {
+    audit_recording_events => queues::seals_what_people_did;
+    audit_trail_export => http::exports_the_audit_trail;
+    audit_trail_member => http::refuses_the_audit_trail_to_a_member;
+    audit_trail_page => http::shows_the_audit_trail;
     case_changes_close => http::closes_a_case;
     case_changes_close_closed => http::does_not_close_twice;
     case_changes_close_unanswered => http::case_i03_answers_a_change_that_was_made;

@@ -29,7 +29,7 @@ pub const LIVE_API: &str = "liveapi";
 pub const NOW: &str = "2026-11-22T09:30:00Z";
 
 /// Every table of the store.
-pub const TABLES: [Table; 14] = [
+pub const TABLES: [Table; 16] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
@@ -44,6 +44,8 @@ pub const TABLES: [Table; 14] = [
     Table::Connections,
     Table::LiveTickets,
     Table::SalesforceLinks,
+    Table::Audit,
+    Table::AuditHeads,
 ];
 
 pub struct Stack {

@@ -185,6 +185,8 @@ impl World {
         match binary {
             "case-changes" => case_changes::function(&cloud).await,
             "case-conversation" => case_conversation::function(&cloud).await,
+            "audit-recording" => audit_recording::function(&cloud).await,
+            "audit-trail" => audit_trail::function(&cloud).await,
             "case-listing" => case_listing::function(&cloud).await,
             "case-submission" => case_submission::function(&cloud).await,
             "event-relay" => event_relay::function(&cloud).await,

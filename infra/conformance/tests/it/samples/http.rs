@@ -5,10 +5,10 @@ use http::{Method, StatusCode};
 use jiff::SignedDuration;
 use lambda_http::{Body, RequestExt};
 use portico_domain::{
-    audit::{Actor, ActorRole},
+    audit::{Actor, ActorRole, Verifier},
     cases::{CaseFilter, ClosingReason, Happening, TimelineEntry},
     contracts::Contract,
-    events::{Event, Fact},
+    events::{Access, Event, Fact},
     files::FileState,
     people::{StaffRole, Viewer},
 };
@@ -19,9 +19,10 @@ use tower::ServiceExt;
 
 use super::{Sample, text};
 use crate::{
+    audit::seal,
     outbox,
     stack::now,
-    world::{AGENT, CONTENT, MEMBER, World, account, declared, file, open_case, user},
+    world::{AGENT, CONTENT, MANAGER, MEMBER, STRANGER, World, account, declared, file, open_case, user},
 };
 
 /// A refusal is a problem of this status and kind, and names its request.
@@ -386,6 +387,12 @@ pub async fn reads_a_case(sample: &Sample) {
 pub async fn case_t12_hides_a_foreign_case(sample: &Sample) {
     let answer = sample.run().await;
     assert_refused(&answer, 404, "not-found");
+    let sought = Some(open_case().to_string());
+    let refused = Access::Refused { problem: "not-found".to_owned(), sought };
+    assert_eq!(
+        done_by(&sample.world, &Fact::Accessed(refused)).await,
+        actor(&answer, STRANGER, ActorRole::Manager, "GET /cases/{caseId}")
+    );
     let event = text("case-listing-foreign-case");
     let missing = "case_00000000000000000000000000000000";
     let elsewhere = event.replace(&open_case().to_string(), missing);
@@ -429,24 +436,27 @@ pub async fn lets_a_file_in(sample: &Sample) {
     assert_eq!(facts.sha256, Some(BASE64_STANDARD.encode(file.declared.sha256.bytes())));
 }
 
-async fn downloads(sample: &Sample) {
+async fn downloads(sample: &Sample, by: (&str, ActorRole)) {
     let bucket = sample.world.stack.cloud().bucket("FILES_BUCKET").unwrap();
     bucket.put(&declared(file()).key().to_string(), "text/plain", CONTENT.into()).await.unwrap();
     let answer = sample.run().await;
     assert_eq!(answer["statusCode"], 200, "{answer}");
     let got = follow(&answer["body"]["download"], "").await;
     assert_eq!(got.status(), StatusCode::OK);
+    let fact = Fact::Accessed(Access::FileDownloaded { case: open_case(), file: file() });
+    let (sender, role) = by;
+    assert_eq!(done_by(&sample.world, &fact).await, actor(&answer, sender, role, "GET /files/{fileId}"));
     let disposition = got.headers()["content-disposition"].to_str().unwrap();
     assert!(disposition.starts_with("attachment; filename=\"printer.log\""), "{disposition}");
     assert_eq!(got.text().await.unwrap(), CONTENT);
 }
 
 pub async fn lets_a_file_out(sample: &Sample) {
-    downloads(sample).await;
+    downloads(sample, (MEMBER, ActorRole::Member)).await;
 }
 
 pub async fn lets_an_agent_download(sample: &Sample) {
-    downloads(sample).await;
+    downloads(sample, (AGENT, ActorRole::Agent)).await;
 }
 
 pub async fn lists_invoices(sample: &Sample) {
@@ -484,6 +494,58 @@ pub async fn leads_to_the_pdf(sample: &Sample) {
     assert_eq!(got.headers()["content-type"], "application/pdf");
     assert!(got.headers()["content-disposition"].to_str().unwrap().contains("invoice-2026-000001.pdf"));
     assert_eq!(got.text().await.unwrap(), "%PDF-1.7");
+    assert_eq!(
+        done_by(world, &Fact::Accessed(Access::InvoiceDownloaded { invoice: invoice.id })).await,
+        actor(&answer, MANAGER, ActorRole::Manager, "GET /invoices/{invoiceId}/pdf")
+    );
+}
+
+pub async fn shows_the_audit_trail(sample: &Sample) {
+    let world = &sample.world;
+    seal(world, 1..=3).await;
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    let sequences: Vec<&Value> =
+        answer["body"]["items"].as_array().unwrap().iter().map(|entry| &entry["sequence"]).collect();
+    assert_eq!(sequences, [3, 2]);
+    assert!(answer["body"]["next_cursor"].is_string());
+    let head = world.store.audit_head(&world.tenant()).await.unwrap();
+    assert_eq!(answer["body"]["head"], json!({ "sequence": 3, "hash": head.hash.to_string() }));
+    assert_eq!(
+        done_by(world, &Fact::Accessed(Access::AuditRead)).await,
+        actor(&answer, MANAGER, ActorRole::Manager, "GET /audit")
+    );
+}
+
+pub async fn exports_the_audit_trail(sample: &Sample) {
+    let world = &sample.world;
+    seal(world, 1..=3).await;
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    // Text, not base64, which a REST API would pass on as it is.
+    assert_eq!(answer["isBase64Encoded"], false);
+    assert_eq!(answer["multiValueHeaders"]["content-type"], json!(["application/x-ndjson"]));
+    let mut verifier = Verifier::starting_at(2);
+    let body = answer["body"].as_str().unwrap();
+    assert_eq!(body.lines().count(), 2);
+    for line in body.lines() {
+        verifier.line(line).unwrap();
+    }
+    assert_eq!(verifier.finish(), Ok(Some(world.store.audit_head(&world.tenant()).await.unwrap())));
+    assert_eq!(
+        done_by(world, &Fact::Accessed(Access::AuditExported)).await,
+        actor(&answer, AGENT, ActorRole::Agent, "GET /audit/export")
+    );
+}
+
+pub async fn refuses_the_audit_trail_to_a_member(sample: &Sample) {
+    let answer = sample.run().await;
+    assert_refused(&answer, 403, "forbidden");
+    let refused = Access::Refused { problem: "forbidden".to_owned(), sought: None };
+    assert_eq!(
+        done_by(&sample.world, &Fact::Accessed(refused)).await,
+        actor(&answer, MEMBER, ActorRole::Member, "GET /audit")
+    );
 }
 
 pub async fn issues_a_ticket(sample: &Sample) {

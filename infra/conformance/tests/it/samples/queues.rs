@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Sample, text};
 use crate::{
+    audit::verified,
     outbox,
     stack::now,
     world::{
@@ -259,6 +260,22 @@ pub async fn confirms_an_upload(sample: &Sample) {
     let facts = outbox::facts(&world.stack.emulators).await;
     assert!(facts.contains(&Fact::FileAdded { case: open_case(), file: pending.id }), "{facts:?}");
     assert_eq!(Tenant::of_object(&pending.key()), world.tenant());
+}
+
+/// Four messages: two events of one account, one of another, and the first once more.
+pub async fn seals_what_people_did(sample: &Sample) {
+    let world = &sample.world;
+    all_done(sample).await;
+    let chain = verified(&world.store, &world.tenant()).await;
+    let told: Vec<_> = chain.iter().map(|entry| (entry.action.as_str(), entry.outcome.as_str())).collect();
+    assert_eq!(told, [("case_submitted", "done"), ("file_downloaded", "done")]);
+    assert_eq!(chain[1].records, [open_case().to_string(), file().to_string()]);
+    let foreign = Tenant::of_case(&Case { account: other_account(), ..case(open_case(), "New", false) });
+    let theirs = verified(&world.store, &foreign).await;
+    let told: Vec<_> = theirs.iter().map(|entry| (entry.action.as_str(), entry.outcome.as_str())).collect();
+    assert_eq!(told, [("refused", "not-found")]);
+    // What they asked for is in their own trail, not in that of whose it is.
+    assert_eq!(theirs[0].records, [open_case().to_string()]);
 }
 
 pub async fn ignores_a_foreign_key(sample: &Sample) {

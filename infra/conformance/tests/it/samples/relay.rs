@@ -65,13 +65,15 @@ pub async fn hands_over_to_queues(sample: &Sample) {
     assert_eq!(sample.run().await, json!({ "batchItemFailures": [] }));
     let queues = sample.world.stack.emulators.queues();
     let mut facts = BTreeMap::new();
-    for queue in ["WriterQueue", "InvoicingQueue", "RenderingQueue"] {
+    for queue in ["WriterQueue", "InvoicingQueue", "RenderingQueue", "AuditQueue"] {
         let waiting = queues.peek(queue, 10).await.unwrap();
         let bodies = waiting.iter().map(|message| serde_json::from_str::<Value>(&message.body).unwrap());
         facts.insert(queue, bodies.map(|body| body["fact"].as_str().unwrap().to_owned()).collect::<Vec<_>>());
     }
     assert_eq!(facts["InvoicingQueue"], ["case_closed"]);
     assert_eq!(facts["RenderingQueue"], ["invoice_issued"]);
+    // Only what somebody asked for.
+    assert_eq!(facts["AuditQueue"], ["case_submitted"]);
     let writer = queues.depth("WriterQueue").await.unwrap();
     // A new case waits: case-submission itself asks Salesforce first.
     assert_eq!((writer.visible, writer.delayed), (2, 1), "{facts:?}");
