@@ -68,6 +68,8 @@ pub struct CaseDetail {
 ///
 /// Those with the newest activity first. Managers see every case of the account, others their own. A page may
 /// be shorter than `limit`; the end is where `next_cursor` is absent.
+///
+/// **Who:** everybody; people of the consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/cases",
@@ -111,13 +113,15 @@ async fn visible(deps: &Deps, caller: &Caller, page: PageQuery) -> Result<Page<C
 /// Read a case
 ///
 /// With its files and its latest history.
+///
+/// **Who:** everybody who may see the case; people of the consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/cases/{caseId}",
     operation_id = "readCase",
     tag = "cases",
     params(
-        ("caseId" = String, Path, description = "The case"),
+        ("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"),
         AccountChoice,
     ),
     responses(

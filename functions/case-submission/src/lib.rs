@@ -18,7 +18,7 @@ use portico_domain::{
     people::Viewer,
 };
 use portico_http::{
-    ClientCaller, CommandRefusals, Fields, IdempotencyKey, Made, Once, Problem, finish, repeated,
+    ClientCaller, CommandRefusals, Fields, IdempotencyKey, Made, Once, Problem, finish, repeated, schemas,
     views::CaseView,
 };
 use portico_salesforce::{Salesforce, SalesforceError};
@@ -88,11 +88,11 @@ pub fn api() -> OpenApiRouter<Deps> {
 #[serde(deny_unknown_fields)]
 pub struct CaseBody {
     /// In one line: 1 to 255 characters, no control characters.
-    #[schema(min_length = 1, max_length = 255, example = "Label printer in hall 3 is offline")]
+    #[schema(schema_with = schemas::subject)]
     subject: String,
     /// In full: up to 32,000 characters.
     #[serde(default)]
-    #[schema(max_length = 32000)]
+    #[schema(schema_with = schemas::description)]
     description: String,
     /// How urgent.
     #[serde(default)]
@@ -129,6 +129,11 @@ impl CaseBody {
 ///
 /// Answers 201 with the case number if Salesforce gives one within 3 seconds, else 202: the case is safe, and
 /// the number arrives by push.
+///
+/// **Who:** members, managers and billing contacts of a client company.
+///
+/// **Repeating:** safe with the same `Idempotency-Key` for 48 hours: one case, and the first answer again, with
+/// `Idempotency-Replayed: true`.
 #[utoipa::path(
     post,
     path = "/cases",
@@ -137,8 +142,14 @@ impl CaseBody {
     request_body = CaseBody,
     params(IdempotencyKey),
     responses(
-        (status = 201, description = "The case, with its number", body = CaseView),
-        (status = 202, description = "The case; its number follows", body = CaseView),
+        (status = 201, description = "The case, with its number", body = CaseView, headers(
+            ("Location" = String, description = "Where the case can be read"),
+            ("Idempotency-Replayed" = String, description = "`true` if the answer was given before"),
+        )),
+        (status = 202, description = "The case; its number follows", body = CaseView, headers(
+            ("Location" = String, description = "Where the case can be read"),
+            ("Idempotency-Replayed" = String, description = "`true` if the answer was given before"),
+        )),
         CommandRefusals,
     ),
 )]

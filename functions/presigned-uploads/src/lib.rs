@@ -16,7 +16,7 @@ use portico_domain::{
 };
 use portico_http::{
     AccountChoice, Caller, Fields, IdempotencyKey, Made, Once, Problem, RecordCommandRefusals,
-    RecordRefusals, finish, repeated,
+    RecordRefusals, finish, repeated, schemas,
     views::{FileView, StoreRequest},
 };
 use portico_store::{Commit, Store, engine::Table};
@@ -71,17 +71,27 @@ pub fn api() -> OpenApiRouter<Deps> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
-    /// Name to show: 1 to 1,000 characters, no control characters. Never used as a path.
-    #[schema(min_length = 1, max_length = 1000, example = "printer.log")]
+    /// Name to show. Never used as a path.
+    #[schema(schema_with = schemas::file_name)]
     name: String,
     /// Bytes, 1 to 5 GiB.
     #[schema(minimum = 1, maximum = 5368709120_u64, example = 5242880)]
     size: u64,
     /// Media type, without parameters.
-    #[schema(max_length = 255, example = "text/plain")]
+    #[schema(
+        min_length = 3,
+        max_length = 255,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$",
+        example = "text/plain"
+    )]
     content_type: String,
     /// SHA-256 of the content: 64 lower-case hexadecimal digits.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[schema(
+        min_length = 64,
+        max_length = 64,
+        pattern = "^[0-9a-f]{64}$",
+        example = "4d7d201ebb4eee3266d0c6439c244579c375e5d0765a352c2df297379e215e25"
+    )]
     sha256: String,
 }
 
@@ -125,6 +135,11 @@ pub struct Download {
 ///
 /// Answers with a request that uploads the content straight to the store within 15 minutes. The file appears
 /// once the store has it.
+///
+/// **Who:** everybody who may see the case; people of the consultancy name the `account`.
+///
+/// **Repeating:** safe with the same `Idempotency-Key` for 48 hours: one file, and the first answer again, with
+/// `Idempotency-Replayed: true`. A link that has lapsed needs a new key.
 #[utoipa::path(
     post,
     path = "/cases/{caseId}/files",
@@ -132,12 +147,15 @@ pub struct Download {
     tag = "files",
     request_body = FileBody,
     params(
-        ("caseId" = String, Path, description = "The case"),
+        ("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"),
         AccountChoice,
         IdempotencyKey,
     ),
     responses(
-        (status = 201, description = "The file and its upload", body = Upload),
+        (status = 201, description = "The file and its upload", body = Upload, headers(
+            ("Location" = String, description = "Where the file can be downloaded, once it is there"),
+            ("Idempotency-Replayed" = String, description = "`true` if the answer was given before"),
+        )),
         RecordCommandRefusals,
     ),
 )]
@@ -176,13 +194,15 @@ async fn upload(
 /// Download a file
 ///
 /// Answers with a request that works for 5 minutes and saves the file under its name.
+///
+/// **Who:** everybody who may see the file's case; people of the consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/files/{fileId}",
     operation_id = "downloadFile",
     tag = "files",
     params(
-        ("fileId" = String, Path, description = "The file"),
+        ("fileId" = String, Path, description = "The file", pattern = "^file_[0-9a-f]{32}$"),
         AccountChoice,
     ),
     responses(

@@ -9,6 +9,7 @@ mod finish;
 mod once;
 mod page;
 mod problem;
+pub mod schemas;
 pub mod views;
 
 pub use caller::{Caller, ClientCaller};
