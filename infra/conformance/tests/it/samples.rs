@@ -49,6 +49,7 @@ samples! {
     case_listing_leaver => http::case_t09_refuses_a_leaver;
     case_listing_page => http::lists_a_page;
     case_submission_new_case => http::raises_a_case;
+    case_submission_outage => http::case_r08_takes_a_case_during_an_outage;
     case_submission_refused_fields => http::refuses_fields;
     case_submission_without_key => http::case_i01_refuses_without_a_key;
     event_relay_case_changed => relay::case_t05_tells_those_who_may_know;
