@@ -15,8 +15,9 @@ use portico_domain::{
     events::Fact,
 };
 use portico_http::{
-    AccountChoice, Amended, Amendment, AmendmentRefusals, Caller, ClientCaller, Fields, IdempotencyKey, Made,
-    Once, Problem, RecordSettingRefusals, finish, views::CaseView, visible_case,
+    AccountChoice, Amended, Amendment, AmendmentRefusals, Caller, ClientCaller, FieldCode, Fields,
+    IdempotencyKey, Made, Misfit, Once, Problem, RecordSettingRefusals, finish, views::CaseView,
+    visible_case,
 };
 use portico_store::{Store, StoreError, Ticket, engine::Table};
 use serde::Deserialize;
@@ -25,6 +26,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// How often a lost race for a case is run again.
 const RACES_MAX: usize = 5;
+
+const NOTHING_TO_CHANGE: Misfit = Misfit(FieldCode::Missing, "must have a subject or a description");
 
 /// What this function works with.
 #[derive(Clone)]
@@ -179,7 +182,7 @@ impl EditBody {
     fn check(self) -> Result<(u64, Option<Subject>, Option<Description>), Problem> {
         let mut fields = Fields::new();
         let something = (self.subject.is_some() || self.description.is_some()).then_some(());
-        let something = fields.take("", something.ok_or("must have a subject or a description"));
+        let something = fields.take("", something.ok_or(NOTHING_TO_CHANGE));
         let subject = fields.take("/subject", self.subject.map(Subject::try_from).transpose());
         let description =
             fields.take("/description", self.description.map(Description::try_from).transpose());

@@ -19,14 +19,17 @@ use portico_domain::{
     files::File,
 };
 use portico_http::{
-    AccountChoice, Amended, Amendment, Caller, ClientCaller, Fields, IdempotencyKey, Made, Once, PageBody,
-    PageQuery, Problem, RecordCommandRefusals, RecordRefusals, cursor_refused, finish,
+    AccountChoice, Amended, Amendment, Caller, ClientCaller, FieldCode, Fields, IdempotencyKey, Made, Misfit,
+    Once, PageBody, PageQuery, Problem, RecordCommandRefusals, RecordRefusals, cursor_refused, finish,
     views::TimelineEntryView, visible_case,
 };
 use portico_store::{Store, engine::Table};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// A file of another case, of another account and none at all are refused alike.
+const NOT_OF_THIS_CASE: Misfit = Misfit(FieldCode::UnknownValue, "is not a file of this case");
 
 /// What this function works with.
 #[derive(Clone)]
@@ -153,17 +156,17 @@ impl CommentBody {
         let mut fields = Fields::new();
         let body = fields.take("/body", CommentText::try_from(self.body));
         let count = (self.files.len() <= FILES_MENTIONED_MAX).then_some(());
-        let few_enough = fields.take("/files", count.ok_or("must be at most 10 files"));
+        let few_enough =
+            fields.take("/files", count.ok_or(Misfit(FieldCode::OutOfRange, "must be at most 10 files")));
         let mut mentions = Vec::new();
         for (place, id) in self.files.iter().take(FILES_MENTIONED_MAX).enumerate() {
             let file = match id.parse::<FileId>() {
                 Ok(id) => store.file(caller.tenant(), id).await?,
                 Err(_) => None,
             };
-            // A file of another case, of another account and none at all are refused alike.
             let own = file.filter(|file| file.case == case.id && file.is_available());
             let pointer = format!("/files/{place}");
-            mentions.extend(fields.take(&pointer, own.ok_or("is not a file of this case")).map(mention));
+            mentions.extend(fields.take(&pointer, own.ok_or(NOT_OF_THIS_CASE)).map(mention));
         }
         match (body, few_enough) {
             (Some(body), Some(())) if mentions.len() == self.files.len() => Ok((body, mentions)),

@@ -6,7 +6,7 @@ use portico_domain::{
     UserId,
     cases::{CaseFilter, Openness},
 };
-use portico_http::{Fields, Kind, Problem};
+use portico_http::{FieldCode, Fields, Kind, Misfit, Problem};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -62,7 +62,11 @@ impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
         let text = fields.take("/text", word(asked.text));
         let raiser = fields.take(
             "/raised_by",
-            asked.raised_by.map(UserId::try_from).transpose().map_err(|_| "must be a user id"),
+            asked
+                .raised_by
+                .map(UserId::try_from)
+                .transpose()
+                .map_err(|_| Misfit(FieldCode::Malformed, "must be a user id")),
         );
         let contract = fields.take("/contract", asked.contract.map(|id| id.parse()).transpose());
         match (openness, status, priority, raiser, contract, text) {
@@ -74,19 +78,19 @@ impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
     }
 }
 
-fn openness(text: Option<&str>) -> Result<Openness, &'static str> {
+fn openness(text: Option<&str>) -> Result<Openness, Misfit> {
     match text {
         None | Some("all") => Ok(Openness::All),
         Some("open") => Ok(Openness::Open),
         Some("closed") => Ok(Openness::Closed),
-        Some(_) => Err("must be open, closed or all"),
+        Some(_) => Err(Misfit(FieldCode::UnknownValue, "must be open, closed or all")),
     }
 }
 
-fn word(text: Option<String>) -> Result<Option<String>, String> {
+fn word(text: Option<String>) -> Result<Option<String>, Misfit> {
     match text {
         Some(text) if text.trim().is_empty() || text.chars().count() > VALUE_MAX => {
-            Err(format!("must have 1 to {VALUE_MAX} characters"))
+            Err(Misfit(FieldCode::OutOfRange, "must have 1 to 100 characters"))
         }
         text => Ok(text.map(|text| text.trim().to_owned())),
     }

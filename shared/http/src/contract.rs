@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use utoipa::{
     IntoParams, IntoResponses, Modify, PartialSchema, ToSchema,
     openapi::{
-        self, Object, Ref, RefOr, Response, Schema, Type, example::ExampleBuilder, header::HeaderBuilder,
+        self, Object, Ref, RefOr, Response, Type, example::ExampleBuilder, header::HeaderBuilder,
         response::ResponseBuilder,
     },
 };
 
-use crate::{FieldError, Kind, Problem, ProblemBody};
+use crate::{FieldCode, FieldError, Kind, Problem, ProblemBody};
 
 /// The media type of every refusal.
 const PROBLEM: &str = "application/problem+json";
@@ -69,11 +69,11 @@ const SIGNED_IN: [Refusal; 5] = [UNAUTHENTICATED, FORBIDDEN, TOO_MANY_REQUESTS, 
 #[derive(Debug)]
 pub struct SignedInRefusals;
 
-/// How an operation on a list refuses: 400 and those of [`SignedInRefusals`].
+/// How an operation on a list refuses: 400, 404 (the account) and those of [`SignedInRefusals`].
 #[derive(Debug)]
 pub struct ListRefusals;
 
-/// How an operation that reads one record refuses: 404 and those of [`ListRefusals`].
+/// How an operation that reads one record refuses: 400, 404 and those of [`SignedInRefusals`].
 #[derive(Debug)]
 pub struct RecordRefusals;
 
@@ -99,6 +99,9 @@ pub struct RecordSettingRefusals;
 const COMMAND: [Refusal; 5] =
     [INVALID_COMMAND, IN_FLIGHT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED];
 
+/// What [`crate::Caller`], [`crate::PageQuery`] and a missing record add.
+const READ: [Refusal; 2] = [INVALID_REQUEST, NOT_FOUND];
+
 type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for SignedInRefusals {
@@ -109,13 +112,13 @@ impl IntoResponses for SignedInRefusals {
 
 impl IntoResponses for ListRefusals {
     fn responses() -> Responses {
-        references([[INVALID_REQUEST].as_slice(), &SIGNED_IN])
+        references([READ.as_slice(), &SIGNED_IN])
     }
 }
 
 impl IntoResponses for RecordRefusals {
     fn responses() -> Responses {
-        references([[INVALID_REQUEST, NOT_FOUND].as_slice(), &SIGNED_IN])
+        references([READ.as_slice(), &SIGNED_IN])
     }
 }
 
@@ -194,7 +197,7 @@ fn example(kind: Kind) -> Option<serde_json::Value> {
     let problem = Problem::new(kind);
     let problem = match kind {
         Kind::InvalidRequest => {
-            problem.because("Some fields were refused.").at("/subject", "must not be empty")
+            problem.because("Some fields were refused.").at("/subject", FieldCode::Empty, "must not be empty")
         }
         _ => problem.because(kind.meaning()),
     };
@@ -210,10 +213,11 @@ impl Modify for SharedComponents {
         let components = document.components.get_or_insert_default();
         let responses = REFUSALS.iter().map(|refusal| (refusal.name.to_owned(), refusal.response().into()));
         components.responses.extend(responses);
-        let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
-        schemas.push((ProblemBody::name().into_owned(), ProblemBody::schema()));
-        schemas.push((FieldError::name().into_owned(), FieldError::schema()));
-        components.schemas.extend(schemas);
+        components.schemas.extend([
+            (ProblemBody::name().into_owned(), ProblemBody::schema()),
+            (FieldError::name().into_owned(), FieldError::schema()),
+            (FieldCode::name().into_owned(), FieldCode::schema()),
+        ]);
     }
 }
 
@@ -264,8 +268,8 @@ mod tests {
     #[test]
     fn no_set_has_two_answers_of_one_status() {
         assert_eq!(SignedInRefusals::responses().len(), SIGNED_IN.len());
-        assert_eq!(ListRefusals::responses().len(), SIGNED_IN.len() + 1);
-        assert_eq!(RecordRefusals::responses().len(), SIGNED_IN.len() + 2);
+        assert_eq!(ListRefusals::responses().len(), SIGNED_IN.len() + READ.len());
+        assert_eq!(RecordRefusals::responses().len(), SIGNED_IN.len() + READ.len());
         assert_eq!(CommandRefusals::responses().len(), SIGNED_IN.len() + COMMAND.len());
         assert_eq!(RecordCommandRefusals::responses().len(), SIGNED_IN.len() + COMMAND.len() + 1);
     }

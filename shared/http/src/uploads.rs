@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Fields, Problem,
+    Fields, Problem, schemas,
     views::{FileView, StoreRequest},
 };
 
@@ -13,17 +13,27 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
-    /// Name to show: 1 to 1,000 characters, no control characters. Never used as a path.
-    #[schema(min_length = 1, max_length = 1000, example = "printer.log")]
+    /// Name to show. Never used as a path.
+    #[schema(schema_with = schemas::file_name)]
     name: String,
     /// Bytes, 1 to 5 GiB.
     #[schema(minimum = 1, maximum = 5368709120_u64, example = 5242880)]
     size: u64,
     /// Media type, without parameters.
-    #[schema(max_length = 255, example = "text/plain")]
+    #[schema(
+        min_length = 3,
+        max_length = 255,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$",
+        example = "text/plain"
+    )]
     content_type: String,
     /// SHA-256 of the content: 64 lower-case hexadecimal digits.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
+    #[schema(
+        min_length = 64,
+        max_length = 64,
+        pattern = "^[0-9a-f]{64}$",
+        example = "4d7d201ebb4eee3266d0c6439c244579c375e5d0765a352c2df297379e215e25"
+    )]
     sha256: String,
 }
 
