@@ -8,15 +8,14 @@ use std::{
 
 use axum::{
     Router,
-    body::{Body, Bytes},
+    body::Bytes,
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use http::{HeaderMap, Method, StatusCode};
 use serde_json::Value;
 
-/// Most bytes of a request.
-const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+use crate::steps::{BODY_BYTES_MAX, Steps, forward};
 
 /// One thing that a function may do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,13 +40,20 @@ struct Seen {
     aws: String,
     account: String,
     http: reqwest::Client,
+    steps: Arc<Steps>,
     denied: Mutex<Vec<Grant>>,
     used: Mutex<Vec<Grant>>,
     pushed: Mutex<Vec<Pushed>>,
 }
 
 impl Guard {
-    pub async fn start(grants: Vec<Grant>, dynamodb: String, aws: String, account: String) -> Self {
+    pub async fn start(
+        grants: Vec<Grant>,
+        dynamodb: String,
+        aws: String,
+        account: String,
+        steps: Arc<Steps>,
+    ) -> Self {
         let http = reqwest::Client::new();
         let seen = Arc::new(Seen {
             grants,
@@ -55,6 +61,7 @@ impl Guard {
             aws,
             account,
             http,
+            steps,
             denied: Mutex::default(),
             used: Mutex::default(),
             pushed: Mutex::default(),
@@ -95,6 +102,7 @@ async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     let wanted = seen.wanted(&parts.method, parts.uri.path(), &parts.headers, &body);
     let allowed = |wanted: &Grant| seen.grants.iter().any(|grant| grant.allows(wanted));
     let denied: Vec<Grant> = wanted.iter().filter(|wanted| !allowed(wanted)).cloned().collect();
+    let name = step(&parts.method, &parts.headers, &wanted);
     seen.used.lock().unwrap().extend(wanted);
     if !denied.is_empty() {
         seen.denied.lock().unwrap().extend(denied);
@@ -108,21 +116,32 @@ async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         return StatusCode::OK.into_response();
     }
     let upstream = if target(&parts.headers).starts_with("DynamoDB") { &seen.dynamodb } else { &seen.aws };
-    // With the header `Host` as it came: it is part of the signature.
-    let sent = seen
-        .http
-        .request(parts.method, format!("{upstream}{}", parts.uri))
-        .headers(parts.headers)
-        .body(body)
-        .send()
-        .await
-        .unwrap();
-    let (status, headers) = (sent.status(), sent.headers().clone());
-    let mut response = Response::new(Body::from(sent.bytes().await.unwrap()));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response.headers_mut().remove("transfer-encoding");
-    response
+    let sent = forward(&seen.http, upstream, (parts.method, parts.uri, parts.headers), body);
+    seen.steps.pass(name, sent).await
+}
+
+/// What a request is called among a process's steps: `TransactWriteItems IdempotencyTable, CasesTable`.
+fn step(method: &Method, headers: &HeaderMap, wanted: &[Grant]) -> String {
+    let operation = match target(headers).split_once('.') {
+        Some((_, operation)) => operation.to_owned(),
+        None => format!("{method} object of"),
+    };
+    let on: Vec<&str> = wanted.iter().map(|grant| resource_name(&grant.resource)).collect();
+    format!("{operation} {}", on.join(", "))
+}
+
+/// The name in an ARN: of a table and its index, a bucket, a queue or a secret.
+fn resource_name(arn: &str) -> &str {
+    if let Some((_, object)) = arn.split_once(":::") {
+        return object.split('/').next().unwrap_or(object);
+    }
+    let name = arn.rsplit(':').next().unwrap_or(arn);
+    match name.strip_prefix("table/") {
+        Some(table) => table,
+        // Secrets Manager puts a dash and six characters behind the name.
+        None if arn.contains(":secretsmanager:") => name.rsplit_once('-').map_or(name, |(name, _)| name),
+        None => name,
+    }
 }
 
 fn target(headers: &HeaderMap) -> &str {

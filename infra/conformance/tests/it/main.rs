@@ -9,8 +9,12 @@
     reason = "clippy allows these in test functions only, and the harness has helpers"
 )]
 
+mod commands;
+mod consumers;
+mod crashes;
 mod dependencies;
 mod documents;
+mod double_click;
 mod engine;
 mod guard;
 mod outbox;
@@ -19,6 +23,7 @@ mod records;
 mod routes;
 mod samples;
 mod stack;
+mod steps;
 mod tables;
 mod template;
 mod variables;
