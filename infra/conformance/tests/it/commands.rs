@@ -148,6 +148,24 @@ impl Request {
         self
     }
 
+    /// With this query parameter and no other.
+    pub fn with_query(mut self, name: &str, value: &str) -> Self {
+        self.0["queryStringParameters"] = json!({ name: value });
+        self.0["multiValueQueryStringParameters"] = json!({ name: [value] });
+        self
+    }
+
+    /// With this value of a parameter in the path.
+    pub fn with_path(mut self, name: &str, value: &str) -> Self {
+        let old = self.0["pathParameters"][name].as_str().unwrap().to_owned();
+        self.0["pathParameters"][name] = json!(value);
+        for path in ["/path", "/requestContext/path"] {
+            let path = self.0.pointer_mut(path).unwrap();
+            *path = json!(path.as_str().unwrap().replace(&old, value));
+        }
+        self
+    }
+
     pub fn set_body(&mut self, change: impl FnOnce(&mut Value)) {
         let mut body: Value = serde_json::from_str(self.0["body"].as_str().unwrap()).unwrap();
         change(&mut body);

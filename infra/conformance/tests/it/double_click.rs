@@ -46,7 +46,7 @@ async fn click_often(command: &Command) {
 
     let first: Vec<&Answer> =
         seen.iter().map(|(answer, _)| answer).filter(|answer| !answer.replayed).collect();
-    assert_eq!(first.len(), 1, "{}: {first:?}", command.operation);
+    assert_eq!(first.len(), 1, "{}: answers that are no replays", command.operation);
     assert_eq!(first[0].status, command.status, "{:?}", first[0]);
     for (answer, _) in &seen {
         assert_eq!(answer, &Answer { replayed: answer.replayed, ..first[0].clone() });

@@ -8,14 +8,17 @@ use std::{
 
 use axum::{
     Router,
-    body::Bytes,
+    body::{Body, Bytes},
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 use serde_json::Value;
 
-use crate::steps::{BODY_BYTES_MAX, Steps, forward};
+use crate::{
+    meter::{self, Meter, Metered},
+    steps::{BODY_BYTES_MAX, Steps, forward},
+};
 
 /// One thing that a function may do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +44,7 @@ struct Seen {
     account: String,
     http: reqwest::Client,
     steps: Arc<Steps>,
+    meter: Meter,
     denied: Mutex<Vec<Grant>>,
     used: Mutex<Vec<Grant>>,
     pushed: Mutex<Vec<Pushed>>,
@@ -62,6 +66,7 @@ impl Guard {
             account,
             http,
             steps,
+            meter: Meter::default(),
             denied: Mutex::default(),
             used: Mutex::default(),
             pushed: Mutex::default(),
@@ -88,6 +93,11 @@ impl Guard {
         self.seen.used.lock().unwrap().iter().cloned().collect()
     }
 
+    /// What AWS would bill for the requests to DynamoDB since this was last asked.
+    pub fn bill(&self) -> Vec<Metered> {
+        self.seen.meter.take()
+    }
+
     /// What went to browsers, in the order of the connections' ids.
     pub fn pushed(&self) -> Vec<Pushed> {
         let mut pushed = self.seen.pushed.lock().unwrap().clone();
@@ -97,7 +107,7 @@ impl Guard {
 }
 
 async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.unwrap();
     let wanted = seen.wanted(&parts.method, parts.uri.path(), &parts.headers, &body);
     let allowed = |wanted: &Grant| seen.grants.iter().any(|grant| grant.allows(wanted));
@@ -116,8 +126,19 @@ async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         return StatusCode::OK.into_response();
     }
     let upstream = if target(&parts.headers).starts_with("DynamoDB") { &seen.dynamodb } else { &seen.aws };
+    let (body, metered) = match target(&parts.headers).starts_with("DynamoDB") {
+        true => {
+            parts.headers.remove(CONTENT_LENGTH);
+            (meter::ask(&body), true)
+        }
+        false => (body, false),
+    };
     let sent = forward(&seen.http, upstream, (parts.method, parts.uri, parts.headers), body);
-    seen.steps.pass(name, sent).await
+    let response = seen.steps.pass(name.clone(), sent).await;
+    if metered {
+        seen.meter.read(name, &response);
+    }
+    response.map(Body::from)
 }
 
 /// What a request is called among a process's steps: `TransactWriteItems IdempotencyTable, CasesTable`.

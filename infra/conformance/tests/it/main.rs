@@ -10,6 +10,7 @@
 )]
 
 mod commands;
+mod consumed;
 mod consumers;
 mod crashes;
 mod dependencies;
@@ -17,6 +18,7 @@ mod documents;
 mod double_click;
 mod engine;
 mod guard;
+mod meter;
 mod outbox;
 mod permissions;
 mod records;

@@ -99,12 +99,12 @@ pub async fn forward(
     upstream: &str,
     (method, uri, headers): (Method, Uri, HeaderMap),
     body: Bytes,
-) -> Response {
+) -> http::Response<Bytes> {
     // With the header `Host` as it came: it is part of the signature.
     let sent =
         http.request(method, format!("{upstream}{uri}")).headers(headers).body(body).send().await.unwrap();
     let (status, headers) = (sent.status(), sent.headers().clone());
-    let mut response = Response::new(Body::from(sent.bytes().await.unwrap()));
+    let mut response = http::Response::new(sent.bytes().await.unwrap());
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     response.headers_mut().remove("transfer-encoding");
@@ -147,7 +147,7 @@ async fn pass_to_org(State(tapped): State<Arc<Tapped>>, request: Request) -> Res
     let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.unwrap();
     let name = org_step(&parts.method, parts.uri.path());
     let sent = forward(&tapped.http, &tapped.org, (parts.method, parts.uri, parts.headers), body);
-    tapped.steps.pass(name, sent).await
+    tapped.steps.pass(name, sent).await.map(Body::from)
 }
 
 /// `PATCH Case by Portal_Request_Id__c`, for `PATCH /services/data/v66.0/sobjects/Case/Portal_Request_Id__c/case_1`.

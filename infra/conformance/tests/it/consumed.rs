@@ -1,0 +1,245 @@
+//! What requests cost, in the units that AWS bills for DynamoDB: as much in a big account as in a small one, and
+//! within limits. The items are the store's own, copied within the emulator's file until there are enough.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    sync::atomic::{AtomicI64, Ordering},
+    time::Instant,
+};
+
+use jiff::SignedDuration;
+use portico_domain::{
+    AccountId, CaseId, Clock,
+    cases::{Case, Happening, TimelineEntry},
+    people::{Account, Audience, ClientRole, Membership, MembershipState, Position},
+};
+use portico_emulators::{Copies, Renamed};
+use portico_store::{PageSize, Tenant};
+use rust_decimal::Decimal;
+
+use crate::{
+    commands::Request,
+    meter::Metered,
+    stack::now,
+    world::{World, case, company, memberships, user},
+};
+
+/// Most read units of a page of 25 cases, all requests of the invocation together.
+const LIST_READS_MAX: Decimal = Decimal::from_parts(3, 0, 0, false, 0);
+/// Most write units of a submission: its commit and its stored answer.
+const SUBMISSION_WRITES_MAX: Decimal = Decimal::from_parts(10, 0, 0, false, 0);
+/// Most write units of taking over a new case's number from Salesforce.
+const NUMBER_WRITES_MAX: Decimal = Decimal::from_parts(10, 0, 0, false, 0);
+/// How much more than in the smallest account the same request may cost in the biggest: 10 %.
+const GROWTH_MAX: Decimal = Decimal::from_parts(110, 0, 0, false, 2);
+
+/// How many cases the account has, one after the other.
+const ACCOUNT_CASES: [u64; 3] = [25, 10_000, 200_000];
+/// How many cases of others are in the table, all the time.
+const CASES_OF_OTHERS: u64 = 1_000_000;
+/// How many of them are of one account.
+const CASES_OF_ANOTHER: u64 = 1_000;
+/// How many cases the member has, among those of the account.
+const OWN_CASES: u64 = 3;
+/// How many cases are copied at once.
+const ORIGINALS: u64 = 5;
+
+/// Ids of what is copied begin with these digits; a copy has its number there.
+const ORIGINAL: u128 = 0xaaaa_aaaa_aaaa_7000_8000_0000_0000_0000;
+const ORIGINAL_CASE: &str = "case_aaaaaaaaaaaa";
+const ORIGINAL_ACCOUNT: &str = "acct_aaaaaaaaaaaa";
+
+const BIG_MANAGER: &str = "66666666-6666-4666-8666-666666666666";
+const BIG_MEMBER: &str = "77777777-7777-4777-8777-777777777777";
+
+fn big_account() -> AccountId {
+    AccountId::from_uuid(uuid::Uuid::from_u128(0x7000_8000_0000_0000_0000 + 0xa3))
+}
+
+/// The account whose cases are copied to a thousand others.
+fn another_account() -> AccountId {
+    AccountId::from_uuid(uuid::Uuid::from_u128(ORIGINAL))
+}
+
+fn original(place: u64) -> CaseId {
+    CaseId::from_uuid(uuid::Uuid::from_u128(ORIGINAL + u128::from(place)))
+}
+
+/// A case of the size that cases have: a paragraph of text, in Salesforce as well.
+fn typical(id: CaseId, account: AccountId, by: &str, place: u64) -> Case {
+    let case = case(id, "Working", false);
+    let minutes = i64::try_from(place).unwrap();
+    Case {
+        account,
+        audience: Audience { raised_by: Some(user(by)), contact: case.audience.contact },
+        description: "Since the restart this morning the scanner reads nothing at all. ".repeat(4),
+        last_activity_at: case.last_activity_at + SignedDuration::from_mins(minutes),
+        ..case
+    }
+}
+
+async fn save(world: &World, case: &Case) {
+    let entry = TimelineEntry::new(Happening::Submitted, case.created_at, &world.stack.random);
+    world.store.save_case(case, &[entry], &[]).await.unwrap();
+}
+
+/// Two people, [`ORIGINALS`] cases of one and [`OWN_CASES`] of the other, and the rest up to the smallest size.
+async fn furnish(world: &World) {
+    let company = Account { id: big_account(), ..company() };
+    world.store.provision_account(&company).await.unwrap();
+    let [some_manager, some_member, ..] = memberships();
+    for (who, like, role) in
+        [(BIG_MANAGER, some_manager, ClientRole::Manager), (BIG_MEMBER, some_member, ClientRole::Member)]
+    {
+        let position = Position::Client { account: big_account(), role, contact: None };
+        let state = MembershipState::Active;
+        let who = Membership { user: user(who), position, state, ..like };
+        world.store.provision_member(&who).await.unwrap();
+    }
+    // The member's own are the oldest: last in the account's list.
+    for place in 0..ACCOUNT_CASES[0] {
+        let id = CaseId::from_uuid(uuid::Uuid::from_u128(0x7000_8000_0000_0000_1000 + u128::from(place)));
+        let (id, by) = match place {
+            place if place < OWN_CASES => (id, BIG_MEMBER),
+            place if place < OWN_CASES + ORIGINALS => (original(place), BIG_MANAGER),
+            _ => (id, BIG_MANAGER),
+        };
+        save(world, &typical(id, big_account(), by, place)).await;
+    }
+    for place in 0..ORIGINALS {
+        save(world, &typical(original(place), another_account(), BIG_MANAGER, place)).await;
+    }
+}
+
+/// Copies an account's originals until there are `cases` more, with these numbers at the least.
+async fn copy(world: &World, account: AccountId, first: u64, cases: u64, renamed: Vec<Renamed>) {
+    let copies = Copies {
+        table: "CasesTable".to_owned(),
+        partition: account.to_string(),
+        sort_prefix: ORIGINAL_CASE.to_owned(),
+        numbers: first..first + cases / ORIGINALS,
+        renamed,
+    };
+    assert_eq!(world.stack.emulators.copy_items(copies).await.unwrap(), cases);
+}
+
+fn renamed_case() -> Renamed {
+    Renamed { text: ORIGINAL_CASE.to_owned(), shared_by: 1 }
+}
+
+/// A copy reads like what the store itself would have written.
+async fn assert_copied(world: &World, number: u64) {
+    let tenant = Tenant::of_case(&typical(original(0), big_account(), BIG_MANAGER, 0));
+    let place = OWN_CASES;
+    let id = u128::from(number) << 80 | (ORIGINAL + u128::from(place)) & ((1 << 80) - 1);
+    let id = CaseId::from_uuid(uuid::Uuid::from_u128(id));
+    let expected = typical(id, big_account(), BIG_MANAGER, place);
+    assert_eq!(world.store.case(&tenant, id).await.unwrap(), Some(expected));
+    let most = PageSize::new(PageSize::MAX).unwrap();
+    let page = world.store.cases(&tenant, most, None).await.unwrap().unwrap();
+    assert_eq!(page.items.len(), usize::from(PageSize::MAX));
+}
+
+/// A request that only reads, and how it is called in the table.
+fn reads() -> [(&'static str, Request); 3] {
+    let page = || Request::sample("case-listing-page").with_query("limit", "25");
+    let detail = Request::sample("case-listing-detail").with_path("caseId", &original(OWN_CASES).to_string());
+    [
+        ("a page of 25, manager", page().by(BIG_MANAGER)),
+        ("a page of 25, member", page().by(BIG_MEMBER)),
+        ("one case", detail.by(BIG_MANAGER)),
+    ]
+}
+
+fn total(bill: &[Metered]) -> Decimal {
+    bill.iter().map(Metered::total).sum()
+}
+
+/// A line for each request: what it used where.
+fn itemised(bill: &[Metered]) -> String {
+    bill.iter().fold(String::new(), |mut text, metered| {
+        let parts: Vec<String> =
+            metered.units.iter().map(|(part, used)| format!("{part} {}", used.normalize())).collect();
+        writeln!(text, "    {}: {}", metered.name, parts.join(", ")).unwrap();
+        text
+    })
+}
+
+fn assert_table(name: &str, table: &str) {
+    insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
+        insta::assert_snapshot!(name, table);
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn reading_costs_the_same_in_an_account_of_25_and_of_200_000_cases() {
+    let world = World::start().await;
+    furnish(&world).await;
+    let started = Instant::now();
+    let renamed_account =
+        Renamed { text: ORIGINAL_ACCOUNT.to_owned(), shared_by: CASES_OF_ANOTHER / ORIGINALS };
+    copy(&world, another_account(), 1, CASES_OF_OTHERS, vec![renamed_account, renamed_case()]).await;
+    println!("{CASES_OF_OTHERS} cases of others after {:.1?}", started.elapsed());
+
+    let listing = world.boot("case-listing").await;
+    let mut table = String::new();
+    let mut used: BTreeMap<&str, Vec<Decimal>> = BTreeMap::new();
+    let (mut there, mut number) = (ACCOUNT_CASES[0], 1);
+    for cases in ACCOUNT_CASES {
+        copy(&world, big_account(), number, cases - there, vec![renamed_case()]).await;
+        if cases > there {
+            assert_copied(&world, number).await;
+        }
+        number += (cases - there) / ORIGINALS;
+        there = cases;
+        println!("{cases} cases of the account after {:.1?}", started.elapsed());
+        for (name, request) in reads() {
+            let answer = request.send_to(&listing.function).await;
+            assert_eq!(answer.status, 200, "{name}: {answer:?}");
+            if name == "a page of 25, member" {
+                let own = answer.body["items"].as_array().unwrap().len();
+                assert!(own <= usize::try_from(OWN_CASES).unwrap(), "{own}");
+            }
+            let bill = listing.guard.bill();
+            assert!(!bill.is_empty() && !bill.iter().any(Metered::is_write));
+            writeln!(table, "{cases} cases, {name}: {} read units", total(&bill).normalize()).unwrap();
+            table += &itemised(&bill);
+            used.entry(name).or_default().push(total(&bill));
+        }
+    }
+    println!("{table}");
+    assert_table("consumed-reads", &table);
+    for (name, used) in used {
+        let (least, most) = (used.iter().min().unwrap(), used.iter().max().unwrap());
+        assert!(*most <= least * GROWTH_MAX, "{name} grows with the account: {used:?}");
+        if name.starts_with("a page") {
+            assert!(*most <= LIST_READS_MAX, "{name}: {most} read units");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_submission_costs_what_was_planned() {
+    // Time goes on between commit and number, so the case moves in the index.
+    let readings = AtomicI64::new(0);
+    let clock =
+        Clock::new(move || now() + SignedDuration::from_millis(readings.fetch_add(1, Ordering::Relaxed)));
+    let world = World::start_watched(clock).await;
+    let submission = world.boot("case-submission").await;
+    let answer = Request::sample("case-submission-new-case").send_to(&submission.function).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+    let writes: Vec<Metered> = submission.guard.bill().into_iter().filter(Metered::is_write).collect();
+    // Only what makes and answers the command touches its idempotency record.
+    let (own, number): (Vec<Metered>, Vec<Metered>) =
+        writes.into_iter().partition(|metered| metered.units.contains_key("IdempotencyTable"));
+    let mut table = String::new();
+    for (name, bill) in [("commit and stored answer", &own), ("number from Salesforce", &number)] {
+        writeln!(table, "{name}: {} write units", total(bill).normalize()).unwrap();
+        table += &itemised(bill);
+    }
+    println!("{table}");
+    assert_table("consumed-writes", &table);
+    assert!(total(&own) <= SUBMISSION_WRITES_MAX, "{table}");
+    assert!(!number.is_empty() && total(&number) <= NUMBER_WRITES_MAX, "{table}");
+}
