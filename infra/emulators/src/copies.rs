@@ -58,7 +58,9 @@ fn key(text: &str) -> String {
 pub(crate) fn copy(file: &Path, copies: &Copies) -> Result<u64, CopyError> {
     let mut connection = Connection::open(file)?;
     connection.busy_timeout(BUSY)?;
-    connection.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -64000;")?;
+    connection.execute_batch(
+        "PRAGMA synchronous = OFF; PRAGMA cache_size = -64000; PRAGMA wal_autocheckpoint = 50000;",
+    )?;
     let indexes: Vec<String> = connection
         .prepare("SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB ?1 || '::gsi::*'")?
         .query_map([&copies.table], |row| row.get(0))?
@@ -92,10 +94,15 @@ fn copy_rows(
         .collect::<Result<_, _>>()?;
     let values: Vec<String> = columns.iter().map(|column| value(column, &copies.renamed)).collect();
     let insert = format!(
-        "WITH RECURSIVE numbers(n) AS (SELECT ?1 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?2)
-         INSERT INTO {quoted} ({}) SELECT {} FROM numbers CROSS JOIN original",
-        columns.join(", "),
-        values.join(", "),
+        "WITH RECURSIVE numbers(n{names}) AS (
+           SELECT ?1{first} UNION ALL SELECT n + 1{next} FROM numbers WHERE n + 1 < ?2)
+         INSERT INTO {quoted} ({columns}) SELECT {values} FROM numbers CROSS JOIN original",
+        // The new names are made once for each copy.
+        names = each(&copies.renamed, |place, _| format!("new{place}")),
+        first = each(&copies.renamed, |_, renamed| renamed.in_copy("?1")),
+        next = each(&copies.renamed, |_, renamed| renamed.in_copy("(n + 1)")),
+        columns = columns.join(", "),
+        values = values.join(", "),
     );
     let per_transaction = ROWS_PER_TRANSACTION.checked_div(originals).unwrap_or(0).max(1);
     let mut made: u64 = 0;
@@ -111,14 +118,27 @@ fn copy_rows(
     Ok(made)
 }
 
+impl Renamed {
+    /// The expression for what the text is called in the copy with this number.
+    fn in_copy(&self, number: &str) -> String {
+        let (text, stays) = (self.quoted(), self.text.len().saturating_sub(12));
+        format!("substr({text}, 1, {stays}) || printf('%012x', {number} / {})", self.shared_by)
+    }
+
+    fn quoted(&self) -> String {
+        format!("'{}'", self.text.replace('\'', "''"))
+    }
+}
+
+/// A further column for each text that is replaced.
+fn each(renamed: &[Renamed], column: impl Fn(usize, &Renamed) -> String) -> String {
+    renamed.iter().enumerate().map(|(place, renamed)| format!(", {}", column(place, renamed))).collect()
+}
+
 /// The expression for a column of a copy. Numbers and nulls stay what they are.
 fn value(column: &str, renamed: &[Renamed]) -> String {
-    let replaced = renamed.iter().fold(column.to_owned(), |inner, Renamed { text, shared_by }| {
-        let text = text.replace('\'', "''");
-        let stays = text.len().saturating_sub(12);
-        format!(
-            "replace({inner}, '{text}', substr('{text}', 1, {stays}) || printf('%012x', n / {shared_by}))",
-        )
+    let replaced = renamed.iter().enumerate().fold(column.to_owned(), |inner, (place, renamed)| {
+        format!("replace({inner}, {}, new{place})", renamed.quoted())
     });
     format!("CASE typeof({column}) WHEN 'text' THEN {replaced} ELSE {column} END")
 }

@@ -107,8 +107,10 @@ async fn furnish(world: &World) {
         };
         save(world, &typical(id, big_account(), by, place)).await;
     }
+    // Nobody reads them, so they may be short.
     for place in 0..ORIGINALS {
-        save(world, &typical(original(place), another_account(), BIG_MANAGER, place)).await;
+        let other = typical(original(place), another_account(), BIG_MANAGER, place);
+        save(world, &Case { description: String::new(), ..other }).await;
     }
 }
 
@@ -141,14 +143,14 @@ async fn assert_copied(world: &World, number: u64) {
     assert_eq!(page.items.len(), usize::from(PageSize::MAX));
 }
 
-/// A request that only reads, and how it is called in the table.
-fn reads() -> [(&'static str, Request); 3] {
+/// Requests that only read: how each is called in the table, and how many cases a list has to show.
+fn reads() -> [(&'static str, Option<u64>, Request); 3] {
     let page = || Request::sample("case-listing-page").with_query("limit", "25");
     let detail = Request::sample("case-listing-detail").with_path("caseId", &original(OWN_CASES).to_string());
     [
-        ("a page of 25, manager", page().by(BIG_MANAGER)),
-        ("a page of 25, member", page().by(BIG_MEMBER)),
-        ("one case", detail.by(BIG_MANAGER)),
+        ("a page of 25, manager", Some(25), page().by(BIG_MANAGER)),
+        ("a page of 25, member", Some(OWN_CASES), page().by(BIG_MEMBER)),
+        ("one case", None, detail.by(BIG_MANAGER)),
     ]
 }
 
@@ -183,7 +185,7 @@ async fn reading_costs_the_same_in_an_account_of_25_and_of_200_000_cases() {
     println!("{CASES_OF_OTHERS} cases of others after {:.1?}", started.elapsed());
 
     let listing = world.boot("case-listing").await;
-    let mut table = String::new();
+    let (mut table, mut exceeded) = (String::new(), String::new());
     let mut used: BTreeMap<&str, Vec<Decimal>> = BTreeMap::new();
     let (mut there, mut number) = (ACCOUNT_CASES[0], 1);
     for cases in ACCOUNT_CASES {
@@ -194,12 +196,14 @@ async fn reading_costs_the_same_in_an_account_of_25_and_of_200_000_cases() {
         number += (cases - there) / ORIGINALS;
         there = cases;
         println!("{cases} cases of the account after {:.1?}", started.elapsed());
-        for (name, request) in reads() {
+        for (name, shown, request) in reads() {
             let answer = request.send_to(&listing.function).await;
             assert_eq!(answer.status, 200, "{name}: {answer:?}");
-            if name == "a page of 25, member" {
-                let own = answer.body["items"].as_array().unwrap().len();
-                assert!(own <= usize::try_from(OWN_CASES).unwrap(), "{own}");
+            if let Some(shown) = shown {
+                let items = answer.body["items"].as_array().unwrap().len();
+                if u64::try_from(items).unwrap() != shown {
+                    writeln!(exceeded, "{cases} cases, {name}: {items} shown instead of {shown}").unwrap();
+                }
             }
             let bill = listing.guard.bill();
             assert!(!bill.is_empty() && !bill.iter().any(Metered::is_write));
@@ -212,11 +216,14 @@ async fn reading_costs_the_same_in_an_account_of_25_and_of_200_000_cases() {
     assert_table("consumed-reads", &table);
     for (name, used) in used {
         let (least, most) = (used.iter().min().unwrap(), used.iter().max().unwrap());
-        assert!(*most <= least * GROWTH_MAX, "{name} grows with the account: {used:?}");
-        if name.starts_with("a page") {
-            assert!(*most <= LIST_READS_MAX, "{name}: {most} read units");
+        if *most > least * GROWTH_MAX {
+            writeln!(exceeded, "{name} grows with the account: {used:?}").unwrap();
+        }
+        if name.starts_with("a page") && *most > LIST_READS_MAX {
+            writeln!(exceeded, "{name}: {most} read units, more than {LIST_READS_MAX}").unwrap();
         }
     }
+    assert_eq!(exceeded, "");
 }
 
 #[tokio::test]
