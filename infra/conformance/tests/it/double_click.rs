@@ -56,8 +56,8 @@ async fn click_often(command: &Command) {
     let effects = (command.effects)(&world, "double click", &first[0].body).await;
     assert_eq!(effects, command.expected, "{}", command.operation);
     assert_eq!(consumers.take_facts(), command.events, "{}", command.operation);
-    let waited = seen.iter().filter(|(_, waits)| *waits > 0).count();
-    println!("{}: {CLIENTS} clients, {waited} were told to wait", command.operation);
+    // Else they would not have come at once.
+    assert!(seen.iter().any(|(_, waits)| *waits > 0), "{}: nobody met the first one", command.operation);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

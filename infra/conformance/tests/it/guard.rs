@@ -122,7 +122,8 @@ async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     }
     if let Some(connection) = connection(parts.uri.path()) {
         let message = (parts.method == Method::POST).then(|| String::from_utf8(body.to_vec()).unwrap());
-        seen.pushed.lock().unwrap().push((connection.to_owned(), message));
+        let push = async { seen.pushed.lock().unwrap().push((connection.to_owned(), message)) };
+        seen.steps.pass(format!("{} connection", parts.method), push).await;
         return StatusCode::OK.into_response();
     }
     let upstream = if target(&parts.headers).starts_with("DynamoDB") { &seen.dynamodb } else { &seen.aws };
