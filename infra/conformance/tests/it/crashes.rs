@@ -6,13 +6,14 @@
 
 use std::fmt::Write as _;
 
+use futures::future::join_all;
 use jiff::SignedDuration;
 
 use crate::{
     commands::{Answer, COMMANDS, Command, Request},
     consumers::Consumers,
     stack::MovableClock,
-    steps::{Death, Side},
+    steps::{Blow, Fault, Side},
     world::World,
 };
 
@@ -52,14 +53,14 @@ impl Scene {
     }
 
     /// One request to a fresh process, which may die on the way; then the client sees no answer.
-    async fn attempt(&self, command: &Command, request: &Request, death: Option<Death>) -> Option<Answer> {
+    async fn attempt(&self, command: &Command, request: &Request, fault: Option<Fault>) -> Option<Answer> {
         let process = async {
             let guarded = self.world.boot(command.function).await;
             let answer = request.send_to(&guarded.function).await;
             assert_eq!(guarded.guard.denied(), [], "the policy in template.yaml does not allow this");
             answer
         };
-        self.world.steps.live(death, process).await
+        self.world.steps.live(fault, process).await
     }
 
     /// The same, to the end.
@@ -72,20 +73,19 @@ impl Scene {
     }
 
     /// Relays what there is, and hands it to whoever acts on it. Whether they live to the end of it.
-    async fn work_behind_the_outbox(&mut self, death: Option<Death>) -> bool {
+    async fn work_behind_the_outbox(&mut self, fault: Option<Fault>) -> bool {
         let work = async {
             self.consumers.run(&self.world).await;
             // Beyond the head start that the writer leaves to a submission.
             self.clock.advance(self.past_the_window);
             self.consumers.run(&self.world).await;
         };
-        self.world.steps.live(death, work).await.is_some()
+        self.world.steps.live(fault, work).await.is_some()
     }
 
     /// The marked request was carried out once, and this was its answer.
     async fn assert_done_once(&mut self, command: &Command, marker: &str, answer: &Answer) {
-        assert_eq!(answer.status, command.status, "{marker}: {answer:?}");
-        let look = (command.effects)(&self.world, marker, &answer.body);
+        let look = (command.effects)(&self.world, marker, answer);
         let effects = self.world.steps.live(None, look).await.unwrap();
         assert_eq!(effects, command.expected, "{marker}");
         assert_eq!(self.consumers.take_facts(), command.events, "{marker}");
@@ -94,7 +94,9 @@ impl Scene {
     /// A request whose process dies right behind the commit.
     async fn commit_only(&self, command: &Command, marker: &str, commit: usize) {
         let request = (command.request)(&self.world, marker).await;
-        let seen = self.attempt(command, &request, Some((commit, Side::After))).await;
+        let seen = self
+            .attempt(command, &request, Some(Fault { at: commit, side: Side::After, blow: Blow::Death }))
+            .await;
         assert_eq!(seen, None, "{marker}");
     }
 
@@ -102,14 +104,15 @@ impl Scene {
     async fn finish(&mut self, command: &Command, marker: &str) {
         let request = (command.request)(&self.world, marker).await;
         let answer = self.answer(command, &request).await;
+        assert_eq!(answer.status, command.status, "{marker}: {answer:?}");
         self.run_the_outbox().await;
         self.assert_done_once(command, marker, &answer).await;
     }
 
     /// Dies at one point and retries. Returns what the client saw.
-    async fn crash(&mut self, command: &Command, order: Order, marker: &str, death: Death) -> String {
+    async fn crash(&mut self, command: &Command, order: Order, marker: &str, fault: Fault) -> String {
         let request = (command.request)(&self.world, marker).await;
-        assert_eq!(self.attempt(command, &request, Some(death)).await, None, "{marker}");
+        assert_eq!(self.attempt(command, &request, Some(fault)).await, None, "{marker}");
         let mut saw = "no answer".to_owned();
         let answer = match order {
             Order::ClientFirst => {
@@ -131,6 +134,7 @@ impl Scene {
                 later
             }
         };
+        assert_eq!(answer.status, command.status, "{marker}: {answer:?}");
         self.run_the_outbox().await;
         self.assert_done_once(command, marker, &answer).await;
         let again = self.answer(command, &request).await;
@@ -149,6 +153,7 @@ async fn visit_every_point(order: Order) -> String {
         let request = (command.request)(&scene.world, "no crash").await;
         let answer = scene.answer(command, &request).await;
         let steps = scene.world.steps.names();
+        assert_eq!(answer.status, command.status, "{}: {answer:?}", command.operation);
         assert!(steps.len() >= STEPS_MIN, "{}: {steps:?}", command.operation);
         scene.run_the_outbox().await;
         scene.assert_done_once(command, "no crash", &answer).await;
@@ -156,7 +161,8 @@ async fn visit_every_point(order: Order) -> String {
         for (place, step) in steps.iter().enumerate() {
             for side in [Side::Before, Side::After] {
                 let marker = format!("{} {side:?} {order:?}", place + 1);
-                let saw = scene.crash(command, order, &marker, (place, side)).await;
+                let fault = Fault { at: place, side, blow: Blow::Death };
+                let saw = scene.crash(command, order, &marker, fault).await;
                 let side = format!("{side:?}").to_lowercase();
                 writeln!(visited, "  {side:6} {}. {step}: {saw}", place + 1).unwrap();
             }
@@ -190,7 +196,8 @@ async fn visit_every_point_behind_the_outbox() -> String {
                 scene.commit_only(command, &marker, commit).await;
                 scene.clock.advance(scene.past_the_window);
                 scene.consumers.restart(&scene.world).await;
-                assert!(!scene.work_behind_the_outbox(Some((place, side))).await, "{marker}");
+                let fault = Fault { at: place, side, blow: Blow::Death };
+                assert!(!scene.work_behind_the_outbox(Some(fault)).await, "{marker}");
                 scene.consumers.restart(&scene.world).await;
                 scene.clock.advance(PAST_VISIBILITY);
                 scene.run_the_outbox().await;
@@ -222,4 +229,53 @@ async fn case_i03_r01_one_effect_at_every_crash_point_when_the_outbox_comes_firs
 #[tokio::test]
 async fn case_r01_one_effect_at_every_crash_point_behind_the_outbox() {
     prove("crash-points-behind-the-outbox", visit_every_point_behind_the_outbox().await);
+}
+
+/// What a process never hears of again: any call to Salesforce, whether it was carried out or not, and any write to
+/// DynamoDB that was.
+fn goes_unheard(step: &str, side: Side) -> bool {
+    let write = step.starts_with("TransactWriteItems ") || step.starts_with("PutItem ");
+    to_salesforce(step) || (write && side == Side::After)
+}
+
+fn to_salesforce(step: &str) -> bool {
+    step.starts_with("Salesforce: ")
+}
+
+/// A time-out instead of a crash: the process goes on, with another attempt or without what it asked for.
+async fn silence(command: &Command) -> String {
+    let mut scene = Scene::start().await;
+    let request = (command.request)(&scene.world, "all well").await;
+    scene.answer(command, &request).await;
+    let steps = scene.world.steps.names();
+    scene.run_the_outbox().await;
+    scene.consumers.take_facts();
+    let mut visited = format!("{}\n", command.operation);
+    for (at, step) in steps.iter().enumerate() {
+        for side in [Side::Before, Side::After] {
+            if !goes_unheard(step, side) {
+                continue;
+            }
+            let marker = format!("{} {side:?} silence", at + 1);
+            let request = (command.request)(&scene.world, &marker).await;
+            let fault = Fault { at, side, blow: Blow::Silence };
+            let answer = scene.attempt(command, &request, Some(fault)).await.unwrap();
+            // Without Salesforce the case is taken all the same; its number follows.
+            let status = if to_salesforce(step) { 202 } else { command.status };
+            assert_eq!((answer.status, answer.replayed), (status, false), "{marker}: {answer:?}");
+            scene.run_the_outbox().await;
+            scene.assert_done_once(command, &marker, &answer).await;
+            let again = scene.answer(command, &request).await;
+            let side = format!("{side:?}").to_lowercase();
+            writeln!(visited, "  {side:6} {}. {step}: {answer}; {again}", at + 1).unwrap();
+            assert_eq!(again, Answer { replayed: true, ..answer }, "{marker}");
+        }
+    }
+    visited
+}
+
+#[tokio::test]
+async fn case_r01_one_effect_when_an_answer_never_comes() {
+    let visited = join_all(COMMANDS.iter().map(silence)).await;
+    prove("silences", visited.concat());
 }

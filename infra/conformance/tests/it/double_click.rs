@@ -53,7 +53,7 @@ async fn click_often(command: &Command) {
     }
     clock.advance(SignedDuration::from_secs(60));
     consumers.run(&world).await;
-    let effects = (command.effects)(&world, "double click", &first[0].body).await;
+    let effects = (command.effects)(&world, "double click", first[0]).await;
     assert_eq!(effects, command.expected, "{}", command.operation);
     assert_eq!(consumers.take_facts(), command.events, "{}", command.operation);
     // Else they would not have come at once.

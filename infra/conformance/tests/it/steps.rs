@@ -2,7 +2,13 @@
 //!
 //! [`crate::guard`] passes the requests to AWS through here, [`OrgTap`] those to Salesforce.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -16,17 +22,31 @@ use tokio::{net::TcpListener, sync::watch};
 /// Most bytes of a request.
 pub const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// On which side of a request a process dies.
+/// On which side of a request something happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Side {
     /// The request does not get out.
     Before,
-    /// The request was carried out, and nobody is there any more to see the answer.
+    /// The request was carried out, and its answer is lost.
     After,
 }
 
-/// Where a process dies: at its n-th request, from 0, on this side of it.
-pub type Death = (usize, Side);
+/// What happens to a process at one of its requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blow {
+    /// It dies: nothing of it runs on.
+    Death,
+    /// It never hears of this request again.
+    Silence,
+}
+
+/// A blow at the n-th request of a process, from 0, on this side of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    pub at: usize,
+    pub side: Side,
+    pub blow: Blow,
+}
 
 /// The requests of one process.
 pub struct Steps {
@@ -37,7 +57,7 @@ pub struct Steps {
 #[derive(Default)]
 struct Taken {
     names: Vec<String>,
-    death: Option<Death>,
+    fault: Option<Fault>,
 }
 
 impl Default for Steps {
@@ -48,8 +68,8 @@ impl Default for Steps {
 
 impl Steps {
     /// Runs a process until it is done, or to its death; then there is no outcome. Counts its requests anew.
-    pub async fn live<T>(&self, death: Option<Death>, process: impl Future<Output = T>) -> Option<T> {
-        *self.taken.lock().unwrap() = Taken { names: Vec::new(), death };
+    pub async fn live<T>(&self, fault: Option<Fault>, process: impl Future<Output = T>) -> Option<T> {
+        *self.taken.lock().unwrap() = Taken { names: Vec::new(), fault };
         self.dead.send_replace(false);
         let mut dead = self.dead.subscribe();
         tokio::select! {
@@ -65,30 +85,25 @@ impl Steps {
         self.taken.lock().unwrap().names.clone()
     }
 
-    /// Lets a request out, unless its sender is dead or dies here.
+    /// Lets a request out, unless its sender is dead or this is where its fault is.
     pub async fn pass<T>(&self, name: String, request: impl Future<Output = T>) -> T {
         if *self.dead.borrow() {
             return std::future::pending().await;
         }
-        let dies = {
+        let fault = {
             let mut taken = self.taken.lock().unwrap();
             let place = taken.names.len();
             taken.names.push(name);
-            taken.death.filter(|(at, _)| *at == place).map(|(_, side)| side)
+            taken.fault.filter(|fault| fault.at == place)
         };
-        if dies == Some(Side::Before) {
-            return self.die().await;
+        let Some(Fault { side, blow, .. }) = fault else { return request.await };
+        if side == Side::After {
+            request.await;
         }
-        let answer = request.await;
-        if dies == Some(Side::After) {
-            return self.die().await;
+        if blow == Blow::Death {
+            self.dead.send_replace(true);
         }
-        answer
-    }
-
-    /// Never returns: the connection ends when the process is gone.
-    async fn die<T>(&self) -> T {
-        self.dead.send_replace(true);
+        // The connection ends when the process is gone, or does not want to wait any longer.
         std::future::pending().await
     }
 }
@@ -150,22 +165,24 @@ async fn pass_to_org(State(tapped): State<Arc<Tapped>>, request: Request) -> Res
     tapped.steps.pass(name, sent).await.map(Body::from)
 }
 
-/// `PATCH Case by Portal_Request_Id__c`, for `PATCH /services/data/v66.0/sobjects/Case/Portal_Request_Id__c/case_1`.
+/// `Salesforce: PATCH Case by Portal_Request_Id__c`, for `PATCH /services/data/v66.0/sobjects/Case/Portal_Request_Id__c/case_1`.
 fn org_step(method: &Method, path: &str) -> String {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     match segments.as_slice() {
-        ["services", "oauth2", "token"] => "sign in to Salesforce".to_owned(),
-        ["services", "data", _, "sobjects", object, field, _] => format!("{method} {object} by {field}"),
-        ["services", "data", _, "sobjects", object, _] => format!("{method} {object} by Id"),
-        ["services", "data", _, rest @ ..] => format!("{method} {}", rest.join("/")),
-        _ => format!("{method} {path}"),
+        ["services", "oauth2", "token"] => "Salesforce: sign in".to_owned(),
+        ["services", "data", _, "sobjects", object, field, _] => {
+            format!("Salesforce: {method} {object} by {field}")
+        }
+        ["services", "data", _, "sobjects", object, _] => format!("Salesforce: {method} {object} by Id"),
+        ["services", "data", _, rest @ ..] => format!("Salesforce: {method} {}", rest.join("/")),
+        _ => format!("Salesforce: {method} {path}"),
     }
 }
 
 #[test]
 fn steps_in_the_org_are_named_without_ids() {
     for (method, path, name) in [
-        (Method::POST, "/services/oauth2/token", "sign in to Salesforce"),
+        (Method::POST, "/services/oauth2/token", "sign in"),
         (
             Method::PATCH,
             "/services/data/v66.0/sobjects/Case/Portal_Request_Id__c/case_1",
@@ -175,7 +192,7 @@ fn steps_in_the_org_are_named_without_ids() {
         (Method::POST, "/services/data/v66.0/sobjects/CaseComment", "POST sobjects/CaseComment"),
         (Method::GET, "/services/data/v66.0/queryAll", "GET queryAll"),
     ] {
-        assert_eq!(org_step(&method, path), name);
+        assert_eq!(org_step(&method, path), format!("Salesforce: {name}"));
     }
 }
 
@@ -188,14 +205,35 @@ async fn a_process_dies_on_either_side_of_a_request() {
             steps.pass(name.to_owned(), async { done.lock().unwrap().push(name) }).await;
         }
     };
+    let death = |at, side| Some(Fault { at, side, blow: Blow::Death });
     for (death, survives, expected) in [
         (None, true, &["first", "second", "third"][..]),
-        (Some((1, Side::Before)), false, &["first"]),
-        (Some((1, Side::After)), false, &["first", "second"]),
-        (Some((3, Side::Before)), true, &["first", "second", "third"]),
+        (death(1, Side::Before), false, &["first"]),
+        (death(1, Side::After), false, &["first", "second"]),
+        (death(3, Side::Before), true, &["first", "second", "third"]),
     ] {
         done.lock().unwrap().clear();
         assert_eq!(steps.live(death, process()).await.is_some(), survives, "{death:?}");
         assert_eq!(*done.lock().unwrap(), expected, "{death:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_hears_nothing_lives_on() {
+    let steps = Steps::default();
+    let done = AtomicUsize::new(0);
+    let request = async || {
+        steps.pass("request".to_owned(), async { done.fetch_add(1, Ordering::Relaxed) }).await;
+    };
+    for (side, expected) in [(Side::Before, 1), (Side::After, 2)] {
+        done.store(0, Ordering::Relaxed);
+        let process = async {
+            let heard = tokio::time::timeout(Duration::from_millis(10), request()).await.is_ok();
+            request().await;
+            heard
+        };
+        let fault = Fault { at: 0, side, blow: Blow::Silence };
+        assert_eq!(steps.live(Some(fault), process).await, Some(false));
+        assert_eq!(done.load(Ordering::Relaxed), expected, "{side:?}");
     }
 }
