@@ -17,6 +17,7 @@ use tokio::time::MissedTickBehavior;
 use crate::aws_port::{self, Services};
 use crate::clock::{now_ms, system};
 use crate::cognito::{Cognito, CognitoError};
+use crate::copies::{self, Copies, CopyError};
 use crate::mail::Mailbox;
 use crate::objects::{self, ObjectError, ObjectEvents, Objects};
 use crate::queues::{self, Queues};
@@ -129,6 +130,7 @@ pub struct Emulators {
     mailbox: Mailbox,
     secrets: Secrets,
     cognito: Cognito,
+    dynamodb_file: PathBuf,
     stop: watch::Sender<bool>,
     servers: JoinSet<()>,
     background: Vec<AbortHandle>,
@@ -229,6 +231,7 @@ impl Emulators {
             mailbox,
             secrets,
             cognito,
+            dynamodb_file,
             stop,
             servers,
             background,
@@ -280,6 +283,18 @@ impl Emulators {
     #[must_use]
     pub fn streams(&self) -> &Streams {
         &self.streams
+    }
+
+    /// Fills a table with copies of items that are in it; see [`Copies`]. No stream tells of them. Returns how many
+    /// were made.
+    ///
+    /// # Errors
+    ///
+    /// [`CopyError::File`].
+    pub async fn copy_items(&self, copies: Copies) -> Result<u64, CopyError> {
+        let file = self.dynamodb_file.clone();
+        let copied = tokio::task::spawn_blocking(move || copies::copy(&file, &copies));
+        copied.await.map_err(|_| CopyError::Stopped)?
     }
 
     /// Mail that would have been sent.

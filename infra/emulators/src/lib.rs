@@ -9,6 +9,7 @@
 mod aws_port;
 mod clock;
 pub mod cognito;
+mod copies;
 mod emulators;
 mod json_protocol;
 pub mod mail;
@@ -19,6 +20,7 @@ mod store;
 pub mod streams;
 
 pub use cognito::{Cognito, CognitoError, Pool, PoolSpec};
+pub use copies::{Copies, CopyError, Renamed};
 pub use emulators::{Config, Emulators, StartError};
 pub use mail::{Mail, Mailbox};
 pub use objects::{ObjectCreated, ObjectError, ObjectEvents, Objects};

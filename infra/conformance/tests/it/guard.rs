@@ -12,11 +12,13 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
 use serde_json::Value;
 
-/// Most bytes of a request.
-const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+use crate::{
+    meter::{self, Meter, Metered},
+    steps::{BODY_BYTES_MAX, Steps, forward},
+};
 
 /// One thing that a function may do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,13 +43,21 @@ struct Seen {
     aws: String,
     account: String,
     http: reqwest::Client,
+    steps: Arc<Steps>,
+    meter: Meter,
     denied: Mutex<Vec<Grant>>,
     used: Mutex<Vec<Grant>>,
     pushed: Mutex<Vec<Pushed>>,
 }
 
 impl Guard {
-    pub async fn start(grants: Vec<Grant>, dynamodb: String, aws: String, account: String) -> Self {
+    pub async fn start(
+        grants: Vec<Grant>,
+        dynamodb: String,
+        aws: String,
+        account: String,
+        steps: Arc<Steps>,
+    ) -> Self {
         let http = reqwest::Client::new();
         let seen = Arc::new(Seen {
             grants,
@@ -55,6 +65,8 @@ impl Guard {
             aws,
             account,
             http,
+            steps,
+            meter: Meter::default(),
             denied: Mutex::default(),
             used: Mutex::default(),
             pushed: Mutex::default(),
@@ -81,6 +93,11 @@ impl Guard {
         self.seen.used.lock().unwrap().iter().cloned().collect()
     }
 
+    /// What AWS would bill for the requests to DynamoDB since this was last asked.
+    pub fn bill(&self) -> Vec<Metered> {
+        self.seen.meter.take()
+    }
+
     /// What went to browsers, in the order of the connections' ids.
     pub fn pushed(&self) -> Vec<Pushed> {
         let mut pushed = self.seen.pushed.lock().unwrap().clone();
@@ -90,11 +107,12 @@ impl Guard {
 }
 
 async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.unwrap();
     let wanted = seen.wanted(&parts.method, parts.uri.path(), &parts.headers, &body);
     let allowed = |wanted: &Grant| seen.grants.iter().any(|grant| grant.allows(wanted));
     let denied: Vec<Grant> = wanted.iter().filter(|wanted| !allowed(wanted)).cloned().collect();
+    let name = step(&parts.method, &parts.headers, &wanted);
     seen.used.lock().unwrap().extend(wanted);
     if !denied.is_empty() {
         seen.denied.lock().unwrap().extend(denied);
@@ -104,25 +122,48 @@ async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     }
     if let Some(connection) = connection(parts.uri.path()) {
         let message = (parts.method == Method::POST).then(|| String::from_utf8(body.to_vec()).unwrap());
-        seen.pushed.lock().unwrap().push((connection.to_owned(), message));
+        let push = async { seen.pushed.lock().unwrap().push((connection.to_owned(), message)) };
+        seen.steps.pass(format!("{} connection", parts.method), push).await;
         return StatusCode::OK.into_response();
     }
     let upstream = if target(&parts.headers).starts_with("DynamoDB") { &seen.dynamodb } else { &seen.aws };
-    // With the header `Host` as it came: it is part of the signature.
-    let sent = seen
-        .http
-        .request(parts.method, format!("{upstream}{}", parts.uri))
-        .headers(parts.headers)
-        .body(body)
-        .send()
-        .await
-        .unwrap();
-    let (status, headers) = (sent.status(), sent.headers().clone());
-    let mut response = Response::new(Body::from(sent.bytes().await.unwrap()));
-    *response.status_mut() = status;
-    *response.headers_mut() = headers;
-    response.headers_mut().remove("transfer-encoding");
-    response
+    let (body, metered) = match target(&parts.headers).starts_with("DynamoDB") {
+        true => {
+            parts.headers.remove(CONTENT_LENGTH);
+            (meter::ask(&body), true)
+        }
+        false => (body, false),
+    };
+    let sent = forward(&seen.http, upstream, (parts.method, parts.uri, parts.headers), body);
+    let response = seen.steps.pass(name.clone(), sent).await;
+    if metered {
+        seen.meter.read(name, &response);
+    }
+    response.map(Body::from)
+}
+
+/// What a request is called among a process's steps: `TransactWriteItems IdempotencyTable, CasesTable`.
+fn step(method: &Method, headers: &HeaderMap, wanted: &[Grant]) -> String {
+    let operation = match target(headers).split_once('.') {
+        Some((_, operation)) => operation.to_owned(),
+        None => format!("{method} object of"),
+    };
+    let on: Vec<&str> = wanted.iter().map(|grant| resource_name(&grant.resource)).collect();
+    format!("{operation} {}", on.join(", "))
+}
+
+/// The name in an ARN: of a table and its index, a bucket, a queue or a secret.
+fn resource_name(arn: &str) -> &str {
+    if let Some((_, object)) = arn.split_once(":::") {
+        return object.split('/').next().unwrap_or(object);
+    }
+    let name = arn.rsplit(':').next().unwrap_or(arn);
+    match name.strip_prefix("table/") {
+        Some(table) => table,
+        // Secrets Manager puts a dash and six characters behind the name.
+        None if arn.contains(":secretsmanager:") => name.rsplit_once('-').map_or(name, |(name, _)| name),
+        None => name,
+    }
 }
 
 fn target(headers: &HeaderMap) -> &str {

@@ -10,10 +10,16 @@
 )]
 
 mod audit;
+mod commands;
+mod consumed;
+mod consumers;
+mod crashes;
 mod dependencies;
 mod documents;
+mod double_click;
 mod engine;
 mod guard;
+mod meter;
 mod outbox;
 mod permissions;
 mod records;
@@ -21,6 +27,7 @@ mod refusals;
 mod routes;
 mod samples;
 mod stack;
+mod steps;
 mod tables;
 mod template;
 mod variables;

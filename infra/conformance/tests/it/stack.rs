@@ -4,11 +4,11 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Once,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use portico_aws::{Cloud, Settings};
 use portico_domain::{Clock, Random};
 use portico_emulators::{ACCESS_KEY_ID, Config, Emulators, QueueSpec, SECRET_ACCESS_KEY};
@@ -58,6 +58,26 @@ pub struct Stack {
 
 pub fn now() -> Timestamp {
     NOW.parse().unwrap()
+}
+
+/// Time that stands still until a test moves it on.
+#[derive(Clone)]
+pub struct MovableClock(Arc<AtomicI64>);
+
+impl MovableClock {
+    /// Begins at [`NOW`].
+    pub fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(now().as_millisecond())))
+    }
+
+    pub fn clock(&self) -> Clock {
+        let milliseconds = Arc::clone(&self.0);
+        Clock::new(move || Timestamp::from_millisecond(milliseconds.load(Ordering::SeqCst)).unwrap())
+    }
+
+    pub fn advance(&self, by: SignedDuration) {
+        self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
 }
 
 /// Numbers that only look random: a test makes the same ids every time.

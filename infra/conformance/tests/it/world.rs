@@ -1,20 +1,22 @@
 //! A stack with an org and a client company in it, and functions that run with nothing but what `template.yaml`
 //! gives them. The ids are those of the files in `events/`.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use fake_salesforce::{FakeSalesforce, demo::NORDHAVEN};
 use lambda_runtime::{Context, LambdaEvent};
 use portico_aws::{BootError, Cloud, Function, Settings};
 use portico_domain::{
-    AccountId, CaseId, ContractId, EntryId, FileId, SalesforceId, UserId,
+    AccountId, CaseId, Clock, ContractId, EntryId, FileId, SalesforceId, UserId,
     billing::{self, Invoice, TimeEntry},
-    cases::{Case, Reading, Status},
+    cases::{Case, CaseFilter, CaseSummary, Reading, Status},
     contracts::Contract,
     files::{Declaration, File},
-    people::{Account, Audience, ClientRole, Membership, MembershipState, Position, Raiser, StaffRole},
+    people::{
+        Account, Audience, ClientRole, Membership, MembershipState, Position, Raiser, StaffRole, Viewer,
+    },
 };
-use portico_store::{Store, Tenant};
+use portico_store::{PageSize, Store, Tenant};
 use rust_decimal::Decimal;
 use serde_json::{json, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -22,6 +24,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     guard::{Grant, Guard},
     stack::{ACCOUNT, REGION, Stack, now},
+    steps::{OrgTap, Steps},
     template::Statement,
 };
 
@@ -96,6 +99,8 @@ pub struct World {
     /// Stops when it is dropped.
     pub org: FakeSalesforce,
     pub store: Store,
+    /// What the functions send, one process at a time.
+    pub steps: Arc<Steps>,
 }
 
 /// A function between the cloud and its guard.
@@ -106,13 +111,33 @@ pub struct Guarded {
 
 impl World {
     pub async fn start() -> Self {
-        let mut stack = Stack::start().await;
-        let clock = fake_salesforce::Clock::from_fn(now);
-        let config = fake_salesforce::Config::local(PUBLIC_KEY);
-        let org = FakeSalesforce::start(fake_salesforce::Config { demo_data: true, clock, ..config.clone() })
-            .await
-            .unwrap();
+        let stack = Stack::start().await;
+        let config = org_config(&stack.clock);
+        let org = FakeSalesforce::start(config.clone()).await.unwrap();
         let address = org.address().as_str().trim_end_matches('/').to_owned();
+        Self::around(stack, config, org, address, Arc::default()).await
+    }
+
+    /// As [`World::start`], at this time, and with the org behind the [`Steps`] that also count what goes to AWS.
+    pub async fn start_watched(clock: Clock) -> Self {
+        let stack = Stack::start_at(clock).await;
+        let tap = OrgTap::bind().await;
+        let url = tap.url().to_owned();
+        let config = fake_salesforce::Config { login_url: Some(url.clone()), ..org_config(&stack.clock) };
+        let org = FakeSalesforce::start(config.clone()).await.unwrap();
+        org.set_settings(fake_salesforce::Settings { instance_url: Some(url.clone()), ..org.settings() });
+        let steps = Arc::new(Steps::default());
+        tap.serve(org.address().as_str().trim_end_matches('/').to_owned(), Arc::clone(&steps));
+        Self::around(stack, config, org, url, steps).await
+    }
+
+    async fn around(
+        mut stack: Stack,
+        config: fake_salesforce::Config,
+        org: FakeSalesforce,
+        address: String,
+        steps: Arc<Steps>,
+    ) -> Self {
         stack.names.set("SalesforceLoginUrl", address);
         let salesforce = json!({
             "consumer_key": config.consumer_key,
@@ -127,7 +152,7 @@ impl World {
         let secrets = stack.emulators.secrets();
         secrets.put("SalesforceSecret", &salesforce.to_string()).await.unwrap();
         secrets.put("WebhookSecret", &webhook.to_string()).await.unwrap();
-        let world = Self { store: stack.store(), stack, org };
+        let world = Self { store: stack.store(), stack, org, steps };
         world.furnish().await;
         world
     }
@@ -164,8 +189,14 @@ impl World {
 
     pub async fn guard(&self, grants: Vec<Grant>) -> Guard {
         let emulators = &self.stack.emulators;
-        Guard::start(grants, emulators.dynamodb_url(), emulators.aws_url(), format!("{REGION}:{ACCOUNT}"))
-            .await
+        Guard::start(
+            grants,
+            emulators.dynamodb_url(),
+            emulators.aws_url(),
+            format!("{REGION}:{ACCOUNT}"),
+            Arc::clone(&self.steps),
+        )
+        .await
     }
 
     /// Starts a function with these variables of its own.
@@ -214,6 +245,13 @@ impl World {
         Tenant::of_case(&case(open_case(), "Working", false))
     }
 
+    /// A page of the cases of an account, as the consultancy sees them.
+    pub async fn cases(&self, tenant: &Tenant, size: u16) -> Vec<CaseSummary> {
+        let agent = Viewer::Staff { user: user(AGENT), role: StaffRole::Agent };
+        let (everything, size) = (CaseFilter::default(), PageSize::new(size).unwrap());
+        self.store.cases(tenant, &agent, &everything, size, None).await.unwrap().unwrap().items
+    }
+
     async fn furnish(&self) {
         let store = &self.store;
         for account in [company(), other_company()] {
@@ -246,6 +284,12 @@ impl World {
         self.store.save_invoice(&invoice, &[]).await.unwrap();
         invoice
     }
+}
+
+fn org_config(clock: &Clock) -> fake_salesforce::Config {
+    let clock = clock.clone();
+    let clock = fake_salesforce::Clock::from_fn(move || clock.now());
+    fake_salesforce::Config { demo_data: true, clock, ..fake_salesforce::Config::local(PUBLIC_KEY) }
 }
 
 /// `event` as Lambda hands it over.

@@ -7,6 +7,8 @@ use aws_sdk_dynamodb::types::{
     TransactWriteItem,
 };
 
+use portico_emulators::{Copies, Renamed};
+
 use crate::support::{Clients, start};
 
 /// A table with a stream and the string keys `account` and `id`.
@@ -104,4 +106,41 @@ async fn one_of_many_conditional_writers_wins() {
         winners += usize::from(writer.await.unwrap());
     }
     assert_eq!(winners, 1);
+}
+
+/// Copies are whole items under other ids, and what was there stays as it was.
+#[tokio::test(flavor = "multi_thread")]
+async fn items_are_copied_under_other_ids() {
+    let emulators = start().await;
+    let client = Clients::of(&emulators).dynamodb;
+    create_table(&client, "cases").await;
+    let original = |place: u8| format!("case_aaaaaaaaaaaa{place:04x}");
+    transact(&client, &[put(&original(1), "one"), put(&original(2), "two"), put("case_0", "none")])
+        .send()
+        .await
+        .unwrap();
+    let copies = Copies {
+        table: "cases".into(),
+        partition: "acct_1".into(),
+        sort_prefix: "case_aaaaaaaaaaaa".into(),
+        numbers: 7..10,
+        renamed: vec![Renamed { text: "case_aaaaaaaaaaaa".into(), shared_by: 1 }],
+    };
+    assert_eq!(emulators.copy_items(copies).await.unwrap(), 6);
+    let found = client
+        .query()
+        .table_name("cases")
+        .key_condition_expression("account = :account")
+        .expression_attribute_values(":account", AttributeValue::S("acct_1".into()))
+        .send()
+        .await
+        .unwrap();
+    let text = |value: &AttributeValue| value.as_s().unwrap().clone();
+    let mut expected = vec![("case_0".to_owned(), "none".to_owned())];
+    for id in ["000000000007", "000000000008", "000000000009", "aaaaaaaaaaaa"] {
+        expected.push((format!("case_{id}0001"), "one".to_owned()));
+        expected.push((format!("case_{id}0002"), "two".to_owned()));
+    }
+    let found: Vec<_> = found.items().iter().map(|item| (text(&item["id"]), text(&item["value"]))).collect();
+    assert_eq!(found, expected);
 }

@@ -1,0 +1,251 @@
+//! Every command of the API in one table. What holds for all of them is proved by going through it: a new command
+//! is one more row, and one that has none fails here.
+
+use std::collections::BTreeSet;
+
+use futures::future::BoxFuture;
+use lambda_runtime::LambdaEvent;
+use portico_aws::Function;
+use portico_salesforce::Soql;
+use portico_store::PageSize;
+use serde::Deserialize;
+use serde_json::{Value, json, value::RawValue};
+
+use crate::{
+    samples,
+    world::{World, company, lambda_event, open_case},
+};
+
+/// One way to change something. Everything that one request changes can be told from what other requests changed,
+/// because `request` puts a marker into it and `effects` looks for it.
+pub struct Command {
+    /// Method and path, as the API's description has them.
+    pub operation: &'static str,
+    /// Whose it is.
+    pub function: &'static str,
+    /// The status of its answer, while Salesforce is well.
+    pub status: u16,
+    /// Makes a request that is unlike any other by a marker, and in the world whatever it needs.
+    pub request: for<'a> fn(&'a World, &'a str) -> BoxFuture<'a, Request>,
+    /// Counts what the marked request left behind, and holds its answer against it.
+    pub effects: for<'a> fn(&'a World, &'a str, &'a Answer) -> BoxFuture<'a, Effects>,
+    /// What `effects` counts after a request that was carried out once, the outbox emptied.
+    pub expected: &'static [(&'static str, usize)],
+    /// The facts in the outbox that tell of it, in alphabetical order.
+    pub events: &'static [&'static str],
+}
+
+/// How many there are of what.
+pub type Effects = Vec<(&'static str, usize)>;
+
+pub const COMMANDS: &[Command] = &[
+    Command {
+        operation: "POST /cases",
+        function: "case-submission",
+        status: 201,
+        request: submit_case,
+        effects: submitted_cases,
+        expected: &[("cases in the portal", 1), ("Cases in Salesforce", 1), ("lines on the timeline", 2)],
+        events: &["case_changed", "case_submitted"],
+    },
+    Command {
+        operation: "POST /cases/{caseId}/files",
+        function: "presigned-uploads",
+        status: 201,
+        request: add_file,
+        effects: added_files,
+        expected: &[("files in the portal", 1)],
+        events: &["file_declared"],
+    },
+];
+
+/// Operations that change something and are no commands, with the reason.
+const EXEMPT: &[(&str, &str)] = &[(
+    "POST /live/tickets",
+    "a repeated request makes another ticket, and one that nobody uses lapses by itself within a minute",
+)];
+
+fn submit_case<'a>(_: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
+    let mut request = Request::sample("case-submission-new-case").with_key(marker);
+    request.set_body(|body| body["subject"] = json!(marker));
+    Box::pin(async { request })
+}
+
+fn submitted_cases<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> BoxFuture<'a, Effects> {
+    Box::pin(async move {
+        let most = PageSize::new(PageSize::MAX).unwrap();
+        let mut cases = world.cases(&world.tenant(), PageSize::MAX).await;
+        cases.retain(|case| case.subject == marker);
+        let mut lines = 0;
+        for case in &cases {
+            let case = world.case(case.case).await;
+            assert_eq!(answer.body["id"], json!(case.id), "the answer is of this case");
+            let number = if answer.status == 201 { json!(case.number) } else { Value::Null };
+            assert_eq!(answer.body["number"], number, "the answer has its number, or says that it follows");
+            let timeline = world.store.timeline(&case, most, None).await.unwrap().unwrap();
+            lines += timeline.items.len();
+        }
+        vec![
+            ("cases in the portal", cases.len()),
+            ("Cases in Salesforce", cases_in_salesforce(world, marker).await),
+            ("lines on the timeline", lines),
+        ]
+    })
+}
+
+/// As the org itself counts them, deleted ones included.
+async fn cases_in_salesforce(world: &World, subject: &str) -> usize {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Row {
+        subject: Option<String>,
+    }
+    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let soql = Soql::by_ids("Case", &["Id", "Subject"], "AccountId", &[company().salesforce_id]);
+    let rows: Vec<Row> = salesforce.query_all(&soql).await.unwrap();
+    rows.iter().filter(|row| row.subject.as_deref() == Some(subject)).count()
+}
+
+fn add_file<'a>(_: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
+    let mut request = Request::sample("presigned-uploads-add-file").with_key(marker);
+    request.set_body(|body| body["name"] = json!(marker));
+    Box::pin(async { request })
+}
+
+fn added_files<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> BoxFuture<'a, Effects> {
+    Box::pin(async move {
+        let files = world.store.files(&world.tenant(), open_case()).await.unwrap();
+        let files: Vec<_> = files.iter().filter(|file| file.declared.name.as_str() == marker).collect();
+        for file in &files {
+            assert_eq!(answer.body["id"], json!(file.id), "the answer is of this file");
+            assert!(answer.body["upload"]["url"].is_string(), "the answer says how to upload it");
+        }
+        vec![("files in the portal", files.len())]
+    })
+}
+
+/// An event of API Gateway, made from one in `events/`.
+#[derive(Debug, Clone)]
+pub struct Request(Value);
+
+impl Request {
+    pub fn sample(name: &str) -> Self {
+        Self(serde_json::from_str(&samples::text(name)).unwrap())
+    }
+
+    /// With this `Idempotency-Key`, whose characters must be those of a key.
+    pub fn with_key(mut self, key: &str) -> Self {
+        let key: String = key.chars().map(|c| if c.is_ascii_graphic() { c } else { '-' }).collect();
+        self.0["headers"]["idempotency-key"] = json!(key);
+        self.0["multiValueHeaders"]["idempotency-key"] = json!([key]);
+        self
+    }
+
+    /// From this user.
+    pub fn by(mut self, user: &str) -> Self {
+        let claims = &mut self.0["requestContext"]["authorizer"]["claims"];
+        claims["sub"] = json!(user);
+        claims["username"] = json!(user);
+        self
+    }
+
+    /// With this query parameter and no other.
+    pub fn with_query(mut self, name: &str, value: &str) -> Self {
+        self.0["queryStringParameters"] = json!({ name: value });
+        self.0["multiValueQueryStringParameters"] = json!({ name: [value] });
+        self
+    }
+
+    /// With this value of a parameter in the path.
+    pub fn with_path(mut self, name: &str, value: &str) -> Self {
+        let old = self.0["pathParameters"][name].as_str().unwrap().to_owned();
+        self.0["pathParameters"][name] = json!(value);
+        for path in ["/path", "/requestContext/path"] {
+            let path = self.0.pointer_mut(path).unwrap();
+            *path = json!(path.as_str().unwrap().replace(&old, value));
+        }
+        self
+    }
+
+    pub fn set_body(&mut self, change: impl FnOnce(&mut Value)) {
+        let mut body: Value = serde_json::from_str(self.0["body"].as_str().unwrap()).unwrap();
+        change(&mut body);
+        self.0["body"] = json!(body.to_string());
+    }
+
+    /// The same, but for a blank behind the body: other bytes that mean the same.
+    pub fn with_other_body(mut self) -> Self {
+        let body = self.0["body"].as_str().unwrap().to_owned() + " ";
+        self.0["body"] = json!(body);
+        self
+    }
+
+    fn event(&self) -> LambdaEvent<Box<RawValue>> {
+        lambda_event(&self.0.to_string())
+    }
+
+    pub async fn send_to(&self, function: &Function) -> Answer {
+        let answer = function.invoke(self.event()).await.unwrap();
+        Answer::of(&serde_json::from_str(answer.get()).unwrap())
+    }
+}
+
+/// What a client sees.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    /// Whether it says that it was given before.
+    pub replayed: bool,
+    /// Seconds.
+    pub retry_after: Option<u64>,
+    pub body: Value,
+}
+
+impl Answer {
+    fn of(answer: &Value) -> Self {
+        let header = |name: &str| {
+            let many = answer["multiValueHeaders"][name][0].as_str();
+            many.or_else(|| answer["headers"][name].as_str())
+        };
+        Self {
+            status: answer["statusCode"].as_u64().unwrap().try_into().unwrap(),
+            replayed: header("idempotency-replayed") == Some("true"),
+            retry_after: header("retry-after").map(|seconds| seconds.parse().unwrap()),
+            body: serde_json::from_str(answer["body"].as_str().unwrap()).unwrap(),
+        }
+    }
+
+    /// Whether it says that the first request with this key is not answered yet, and when to come back.
+    pub fn in_flight(&self) -> bool {
+        let in_flight = self.status == 409;
+        assert_eq!(in_flight, self.retry_after.is_some(), "{self:?}");
+        in_flight
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.status)?;
+        if let Some(seconds) = self.retry_after {
+            write!(f, ", Retry-After {seconds}")?;
+        }
+        if self.replayed { f.write_str(", replayed") } else { Ok(()) }
+    }
+}
+
+/// Whoever adds an operation that changes something adds it to the table, or says why not.
+#[test]
+fn every_operation_that_changes_something_is_a_command_or_exempt() {
+    let document = serde_json::to_value(portico_conformance::openapi::document().unwrap()).unwrap();
+    let mut changing = BTreeSet::new();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for method in ["post", "put", "patch", "delete"] {
+            if operations.get(method).is_some() {
+                changing.insert(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+    }
+    let commands = COMMANDS.iter().map(|command| command.operation);
+    let exempt = EXEMPT.iter().map(|(operation, _)| *operation);
+    assert_eq!(changing, commands.chain(exempt).map(str::to_owned).collect());
+}
