@@ -15,7 +15,9 @@ use portico_domain::{
     audit::{ActorRole, Entry, Head, Sealed},
     events::{Access, Event, Fact},
 };
-use portico_http::{Caller, Kind, PageQuery, Problem, ProblemBody, cursor_refused, finish, on_record};
+use portico_http::{
+    AccountChoice, Caller, Kind, ListRefusals, PageQuery, Problem, cursor_refused, finish, on_record,
+};
 use portico_store::{Store, Stretch, engine::Table};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -177,14 +179,10 @@ fn shown(sealed: &Sealed) -> Result<AuditEntry, Problem> {
     path = "/audit",
     operation_id = "readAuditTrail",
     tag = "audit",
-    params(PageQuery, ("account" = Option<String>, Query, description = "Staff only: whose audit trail")),
+    params(PageQuery, AccountChoice),
     responses(
         (status = 200, description = "A page of the audit trail", body = AuditPage),
-        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "Staff: no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later", body = ProblemBody, content_type = "application/problem+json"),
+        ListRefusals,
     ),
 )]
 async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Result<Json<AuditPage>, Problem> {
@@ -210,7 +208,7 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
     tag = "audit",
     params(
         ("from" = Option<u64>, Query, description = "Sequence of the first line; 1 if absent", minimum = 1),
-        ("account" = Option<String>, Query, description = "Staff only: whose audit trail"),
+        AccountChoice,
     ),
     responses(
         (
@@ -220,11 +218,7 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
             content_type = "application/x-ndjson",
             headers(("Link" = String, description = "`rel=\"next\"`: the lines that follow; absent at the end")),
         ),
-        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "Staff: no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later", body = ProblemBody, content_type = "application/problem+json"),
+        ListRefusals,
     ),
 )]
 async fn export(State(deps): State<Deps>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
