@@ -16,7 +16,7 @@ use portico_domain::{
     events::{Access, Event, Fact},
 };
 use portico_http::{
-    AccountChoice, Caller, Kind, PageQuery, Problem, RecordRefusals, cursor_refused, finish, on_record,
+    AccountChoice, Caller, Kind, ListRefusals, PageQuery, Problem, cursor_refused, finish, on_record,
 };
 use portico_store::{Store, Stretch, engine::Table};
 use serde::{Deserialize, Serialize};
@@ -182,7 +182,7 @@ fn shown(sealed: &Sealed) -> Result<AuditEntry, Problem> {
     params(PageQuery, AccountChoice),
     responses(
         (status = 200, description = "A page of the audit trail", body = AuditPage),
-        RecordRefusals,
+        ListRefusals,
     ),
 )]
 async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Result<Json<AuditPage>, Problem> {
@@ -218,7 +218,7 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
             content_type = "application/x-ndjson",
             headers(("Link" = String, description = "`rel=\"next\"`: the lines that follow; absent at the end")),
         ),
-        RecordRefusals,
+        ListRefusals,
     ),
 )]
 async fn export(State(deps): State<Deps>, caller: Caller, uri: Uri) -> Result<Response, Problem> {

@@ -19,6 +19,8 @@ use crate::{
 
 /// How long something may take from the answer to the trail.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The same after a crash: what a consumer had in hand comes back after the queue's visibility time-out, a minute.
+const PATIENCE_AFTER_KILLS: Duration = Duration::from_secs(90);
 /// How often the trail is looked through. Each look goes on record itself.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Most pages that are looked through.
@@ -76,7 +78,8 @@ pub(crate) async fn after_kills(report: &mut Report, cloud: &Cloud) -> Result<()
             for case in cases.body.get("items").and_then(Json::as_array).into_iter().flatten() {
                 let text = |field| case.get(field).and_then(Json::as_str).unwrap_or_default();
                 if text("subject").starts_with("Killed in round") {
-                    on_record(&manager, "case_submitted", "done", text("id")).await?;
+                    on_record_within(PATIENCE_AFTER_KILLS, &manager, "case_submitted", "done", text("id"))
+                        .await?;
                 }
             }
             let (lines, entries) = exported(&manager).await?;
@@ -101,6 +104,16 @@ async fn exported(person: &Person) -> Result<(Vec<String>, Vec<Entry>), Broken> 
 
 /// The newest entry that says that this was done to that record, as soon as there is one.
 async fn on_record(person: &Person, action: &str, outcome: &str, record: &str) -> Result<Json, Broken> {
+    on_record_within(PATIENCE, person, action, outcome, record).await
+}
+
+async fn on_record_within(
+    patience: Duration,
+    person: &Person,
+    action: &str,
+    outcome: &str,
+    record: &str,
+) -> Result<Json, Broken> {
     let look = async {
         loop {
             if let Some(entry) = find(person, action, outcome, record).await? {
@@ -109,7 +122,7 @@ async fn on_record(person: &Person, action: &str, outcome: &str, record: &str) -
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    match tokio::time::timeout(PATIENCE, look).await {
+    match tokio::time::timeout(patience, look).await {
         Ok(found) => found,
         Err(_) => Err(Broken::new(format!("{action} of {record} is not on record"))),
     }
