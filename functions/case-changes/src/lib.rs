@@ -12,7 +12,7 @@ use portico_aws::{BootError, Cloud, Function};
 use portico_domain::{
     Clock, Random,
     cases::{Case, CaseProcess, ClosingReason, Description, Happening, Subject},
-    events::Fact,
+    events::{Event, Fact},
 };
 use portico_http::{
     AccountChoice, Amended, Amendment, AmendmentRefusals, Caller, ClientCaller, FieldCode, Fields,
@@ -297,7 +297,9 @@ async fn set(
         let Some(changed) = change(&case)? else {
             return Ok(Json(CaseView::new(&case, caller.viewer(), &deps.process)));
         };
-        match deps.store.save_case(&changed, &[], &[]).await {
+        let fact = Fact::CaseFollowed { case: changed.id };
+        let event = Event::about(&changed, fact, deps.clock.now(), &deps.random).by(caller.actor());
+        match deps.store.save_case(&changed, &[], &[event]).await {
             Ok(()) => return Ok(Json(CaseView::new(&changed, caller.viewer(), &deps.process))),
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),

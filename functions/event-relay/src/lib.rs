@@ -122,6 +122,7 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
             deps.queues.writer.send(&event).await?;
         }
         Fact::CaseChanged { .. }
+        | Fact::CaseFollowed { .. }
         | Fact::FileDeclared { .. }
         | Fact::InvoiceRendered { .. }
         | Fact::Accessed(_) => {}
@@ -157,7 +158,7 @@ impl News {
             // A change of the case is announced by itself.
             Fact::CaseClosed { .. } | Fact::FileAdded { .. } => None,
             // Nothing to show before the content has arrived.
-            Fact::FileDeclared { .. } => None,
+            Fact::CaseFollowed { .. } | Fact::FileDeclared { .. } => None,
             // Nothing has changed.
             Fact::Accessed(_) => None,
         }

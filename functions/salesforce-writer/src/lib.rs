@@ -94,6 +94,7 @@ async fn write(deps: &Deps, event: Event) -> Result<(), WriteError> {
         // Nothing that Salesforce does not know already.
         Fact::CaseChanged { .. }
         | Fact::CaseClosed { .. }
+        | Fact::CaseFollowed { .. }
         | Fact::FileDeclared { .. }
         | Fact::InvoiceRendered { .. }
         | Fact::Accessed(_) => Ok(()),

@@ -124,6 +124,7 @@ impl Entry {
             Fact::CaseSubmitted { case } => ("case_submitted", vec![case.to_string()], DONE),
             Fact::CaseChanged { case, .. } => ("case_changed", vec![case.to_string()], DONE),
             Fact::CaseAmended { case, .. } => ("case_amended", vec![case.to_string()], DONE),
+            Fact::CaseFollowed { case } => ("case_followed", vec![case.to_string()], DONE),
             Fact::CommentAdded { case, entry, .. } => {
                 ("comment_added", vec![case.to_string(), entry.to_string()], DONE)
             }

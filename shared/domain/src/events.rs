@@ -104,6 +104,11 @@ pub enum Fact {
         /// The version that now stands.
         version: u64,
     },
+    /// Somebody follows a case now, or no longer does. Their own affair: nobody is told.
+    CaseFollowed {
+        /// Which.
+        case: CaseId,
+    },
     /// A client said something on a case; Salesforce has to know.
     CommentAdded {
         /// On which case.

@@ -150,12 +150,20 @@ fn indexes_are_granted_where_there_are_some() {
 }
 
 /// Rights that no sample event uses, with the reason why they are needed all the same.
-const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 1] = [(
-    "case-submission",
-    "dynamodb:GetItem",
-    "CasesTable",
-    "a repetition answers from the case that the first attempt left behind",
-)];
+const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 2] = [
+    (
+        "case-conversation",
+        "dynamodb:GetItem",
+        "CaseActivityTable",
+        "a repetition answers from the comment that the first attempt left behind",
+    ),
+    (
+        "case-submission",
+        "dynamodb:GetItem",
+        "CasesTable",
+        "a repetition answers from the case that the first attempt left behind",
+    ),
+];
 
 /// The samples' snapshots list every call that a function made. What is allowed and never done is too much.
 #[test]

@@ -53,7 +53,7 @@ impl From<&Case> for CaseSummary {
             created_at: case.created_at,
             last_activity_at: case.last_activity_at,
             closed_at: case.closed_at,
-            held: case.held.clone(),
+            held: case.held,
             confirmed_at: case.confirmed.map(|confirmed| confirmed.at),
             version: case.version,
         }

@@ -65,6 +65,20 @@ pub async fn takes_records_over(sample: &Sample) {
     assert!(comments[0].starts_with("The file of last week"), "{comments:?}");
 }
 
+/// Hours that are not billed after all are no longer shown.
+pub async fn takes_hours_off_the_timeline(sample: &Sample) {
+    let world = &sample.world;
+    let logged = |what: &Happening| matches!(what, Happening::HoursLogged { .. });
+    let shown = text("salesforce-sync-records-changed");
+    sample.guarded.function.invoke(lambda_event(&shown)).await.unwrap();
+    assert_eq!(happened(world, open_case()).await.iter().filter(|what| logged(what)).count(), 2);
+    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let entry = "a01Fk0000000001IAA".parse().unwrap();
+    salesforce.update("Time_Entry__c", entry, &json!({ "Billable__c": false })).await.unwrap();
+    all_done(sample).await;
+    assert_eq!(happened(world, open_case()).await.iter().filter(|what| logged(what)).count(), 1);
+}
+
 pub async fn keeps_an_unreadable_message(sample: &Sample) {
     let answer = sample.run().await;
     assert_eq!(
