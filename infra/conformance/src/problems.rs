@@ -30,10 +30,11 @@ Every refusal of the API is `application/problem+json` ([RFC 9457](https://www.r
   \"status\": 400,
   \"detail\": \"Some fields were refused.\",
   \"request_id\": \"3f1c8a52-6c0e-4b52-9b0e-6a0f6f0e6d11\",
-  \"errors\": [{ \"pointer\": \"/subject\", \"detail\": \"must not be empty\" }]
+  \"errors\": [{ \"pointer\": \"/subject\", \"code\": \"empty\", \"detail\": \"must not be empty\" }]
 }
 ```
 
 `type` ends in one of the names below and does not change; `title` and `detail` are for people and may change. `errors`
-is there only if fields were refused. Quote `request_id` when asking for help.
+is there only if fields were refused, and then names all of them: `code` is for programs and does not change, `detail`
+is for people. Quote `request_id` when asking for help.
 ";

@@ -12,7 +12,7 @@ use portico_store::{ClientPerson, Person, Store, Tenant};
 use serde::Deserialize;
 
 use crate::{
-    Kind, Problem,
+    FieldCode, Kind, Problem,
     origin::Origin,
     record::{Identified, Slot},
 };
@@ -53,23 +53,23 @@ where
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        #[derive(Deserialize)]
-        struct Entered {
-            account: Option<String>,
-        }
         let store = Store::from_ref(state);
-        let (tenant, viewer) = match identify(parts, &store).await? {
-            Person::Client(person) => (*person.tenant(), person.viewer().clone()),
+        let person = identify(parts, &store).await?;
+        let entered = account(parts)?;
+        let (tenant, viewer) = match person {
+            Person::Client(person) => {
+                // There is one account that they may name, and any other one is not there.
+                if entered.is_some_and(|account| account != person.tenant().account()) {
+                    return Err(Problem::not_found());
+                }
+                (*person.tenant(), person.viewer().clone())
+            }
             Person::Staff(person) => {
-                let missing = "Staff say which account they look at: ?account=acct_…";
-                let refused = || {
+                let account = entered.ok_or_else(|| {
                     Problem::new(Kind::InvalidRequest)
-                        .because(missing)
-                        .at("/account", "must be an account id")
-                };
-                let entered = Query::<Entered>::try_from_uri(&parts.uri).map_err(|_| refused())?;
-                let account: AccountId =
-                    entered.0.account.ok_or_else(refused)?.parse().map_err(|_| refused())?;
+                        .because("Staff say which account they look at: ?account=acct_…")
+                        .at("/account", FieldCode::Missing, "must be an account id")
+                })?;
                 let tenant = store.enter(&person, account).await?.ok_or_else(Problem::not_found)?;
                 (tenant, person.viewer())
             }
@@ -142,6 +142,23 @@ where
         .ok()
         .and_then(|parameters| parameters.iter().find_map(|(_, value)| audit::sought(value)));
     slot.fill(Identified { store: Store::from_ref(state), account: tenant.account(), actor, sought });
+}
+
+/// The account that the query names.
+fn account(parts: &Parts) -> Result<Option<AccountId>, Problem> {
+    #[derive(Deserialize)]
+    struct Entered {
+        account: Option<String>,
+    }
+    let refused = || {
+        Problem::new(Kind::InvalidRequest).because("Some fields were refused.").at(
+            "/account",
+            FieldCode::Malformed,
+            "must be one account id",
+        )
+    };
+    let Query(Entered { account }) = Query::try_from_uri(&parts.uri).map_err(|_| refused())?;
+    account.map(|account| account.parse().map_err(|_| refused())).transpose()
 }
 
 async fn identify(parts: &Parts, store: &Store) -> Result<Person, Problem> {

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use utoipa::{
     IntoParams, IntoResponses, Modify, PartialSchema, ToSchema,
     openapi::{
-        self, Object, Ref, RefOr, Response, Schema, Type, example::ExampleBuilder, header::HeaderBuilder,
+        self, Object, Ref, RefOr, Response, Type, example::ExampleBuilder, header::HeaderBuilder,
         response::ResponseBuilder,
     },
 };
 
-use crate::{FieldError, Kind, Problem, ProblemBody};
+use crate::{FieldCode, FieldError, Kind, Problem, ProblemBody};
 
 /// The media type of every refusal.
 const PROBLEM: &str = "application/problem+json";
@@ -194,7 +194,7 @@ fn example(kind: Kind) -> Option<serde_json::Value> {
     let problem = Problem::new(kind);
     let problem = match kind {
         Kind::InvalidRequest => {
-            problem.because("Some fields were refused.").at("/subject", "must not be empty")
+            problem.because("Some fields were refused.").at("/subject", FieldCode::Empty, "must not be empty")
         }
         _ => problem.because(kind.meaning()),
     };
@@ -210,10 +210,10 @@ impl Modify for SharedComponents {
         let components = document.components.get_or_insert_default();
         let responses = REFUSALS.iter().map(|refusal| (refusal.name.to_owned(), refusal.response().into()));
         components.responses.extend(responses);
-        let mut schemas: Vec<(String, RefOr<Schema>)> = Vec::new();
-        schemas.push((ProblemBody::name().into_owned(), ProblemBody::schema()));
-        schemas.push((FieldError::name().into_owned(), FieldError::schema()));
-        components.schemas.extend(schemas);
+        components.schemas.extend([
+            (ProblemBody::name().into_owned(), ProblemBody::schema()),
+            (FieldError::name().into_owned(), FieldError::schema()),
+        ]);
     }
 }
 

@@ -1,9 +1,11 @@
 //! What every route shares: who is calling ([`Caller`]), commands that happen once ([`Once`]), refusals
 //! ([`Problem`]), pages ([`PageQuery`]) and the request log ([`finish`]).
 
+mod body;
 mod caller;
 mod cases;
 mod contract;
+mod field;
 mod finish;
 mod markdown;
 mod once;
@@ -20,9 +22,10 @@ pub use contract::{
     AccountChoice, AmendmentRefusals, CommandRefusals, IdempotencyKey, ListRefusals, RecordCommandRefusals,
     RecordRefusals, RecordSettingRefusals, SharedComponents, SignedInRefusals,
 };
+pub use field::{FieldCode, FieldError, FieldRefusal};
 pub use finish::finish;
-pub use once::{Made, Once, repeated};
+pub use once::{BODY_BYTES_MAX, KEY_LENGTH_MAX, Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};
-pub use problem::{FieldError, Fields, Kind, Problem, ProblemBody};
+pub use problem::{Fields, Kind, Problem, ProblemBody};
 pub use record::on_record;
 pub use uploads::{FileBody, Upload};

@@ -13,9 +13,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::{Kind, Problem};
 
 /// Most bytes of a JSON body.
-const BODY_BYTES_MAX: usize = 256 * 1024;
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Longest `Idempotency-Key` (Stripe's limit).
-const KEY_LENGTH_MAX: usize = 255;
+pub const KEY_LENGTH_MAX: usize = 255;
 /// Seconds after which a repetition of a command in flight should be tried again.
 const IN_FLIGHT_RETRY_SECONDS: u16 = 1;
 
@@ -58,20 +58,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Once<T> {
         let body = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|_| {
             Problem::new(Kind::PayloadTooLarge).because(format!("A body has at most {BODY_BYTES_MAX} bytes."))
         })?;
-        let mut deserializer = serde_json::Deserializer::from_slice(&body);
-        let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-            let pointer: String = error
-                .path()
-                .iter()
-                .map(|segment| format!("/{}", segment.to_string().replace('~', "~0").replace('/', "~1")))
-                .collect();
-            Problem::new(Kind::InvalidRequest)
-                .because("The body is not what this operation takes.")
-                .at(pointer, error.into_inner())
-        })?;
-        deserializer.end().map_err(|error| {
-            Problem::new(Kind::InvalidRequest).because("The body goes on after its end.").at("", error)
-        })?;
+        let parsed = crate::body::read(&body)?;
         Ok(Self { key, body: body.into(), parsed })
     }
 }

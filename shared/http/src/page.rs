@@ -6,7 +6,7 @@ use portico_store::{Cursor, PageSize};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::{Fields, Kind, Problem};
+use crate::{FieldCode, FieldRefusal, Fields, Kind, Problem};
 
 /// Which page of a list: `limit` (1 to 100, 25 if absent) and `cursor` (from `next_cursor`).
 #[derive(Debug, Clone)]
@@ -46,10 +46,13 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
         let mut fields = Fields::new();
         let size = match limit {
             None => Some(PageSize::DEFAULT),
-            Some(text) => fields.take(
-                "/limit",
-                text.parse().ok().and_then(PageSize::new).ok_or("must be a number from 1 to 100"),
-            ),
+            Some(text) => {
+                let size = text.parse().ok().and_then(PageSize::new);
+                if size.is_none() {
+                    fields.refuse("/limit", FieldCode::OutOfRange, "must be a number from 1 to 100");
+                }
+                size
+            }
         };
         let cursor = match cursor {
             None => Some(None),
@@ -64,7 +67,7 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
 
 /// The refusal of a cursor that belongs to another list.
 pub fn cursor_refused(error: portico_store::CursorError) -> Problem {
-    Problem::new(Kind::InvalidRequest).because("Some fields were refused.").at("/cursor", error)
+    Problem::new(Kind::InvalidRequest).because("Some fields were refused.").at("/cursor", error.code(), error)
 }
 
 /// A page of a list.

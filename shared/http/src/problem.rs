@@ -8,6 +8,8 @@ use portico_store::{StoreError, engine::EngineError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::field::{FieldCode, FieldError, FieldRefusal};
+
 /// Where problem types are documented; a type is this, and the kind's slug.
 const TYPES: &str = "https://portico.example/problems/";
 
@@ -238,17 +240,6 @@ impl Kind {
     }
 }
 
-/// One field that was refused.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// JSON pointer (RFC 6901) into the body, or `/name` of a query parameter.
-    #[schema(example = "/subject")]
-    pub pointer: String,
-    /// Why, for people.
-    #[schema(example = "must not be empty")]
-    pub detail: String,
-}
-
 /// `application/problem+json` (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ProblemBody {
@@ -293,8 +284,12 @@ impl Problem {
 
     /// Names a field that was refused, and why.
     #[must_use]
-    pub fn at(mut self, pointer: impl Into<String>, detail: impl Display) -> Self {
-        self.errors.push(FieldError { pointer: pointer.into(), detail: detail.to_string() });
+    pub fn at(self, pointer: impl Into<String>, code: FieldCode, detail: impl Display) -> Self {
+        self.with(FieldError::new(pointer, code, detail))
+    }
+
+    pub(crate) fn with(mut self, error: FieldError) -> Self {
+        self.errors.push(error);
         self
     }
 
@@ -380,12 +375,13 @@ impl Fields {
     }
 
     /// The value, or a note of what is wrong with it.
-    pub fn take<T, E: Display>(&mut self, pointer: &str, value: Result<T, E>) -> Option<T> {
-        value
-            .map_err(|error| {
-                self.errors.push(FieldError { pointer: pointer.to_owned(), detail: error.to_string() });
-            })
-            .ok()
+    pub fn take<T, E: FieldRefusal>(&mut self, pointer: &str, value: Result<T, E>) -> Option<T> {
+        value.map_err(|error| self.errors.push(FieldError::new(pointer, error.code(), &error))).ok()
+    }
+
+    /// Notes what is wrong with a field.
+    pub fn refuse(&mut self, pointer: &str, code: FieldCode, detail: impl Display) {
+        self.errors.push(FieldError::new(pointer, code, detail));
     }
 
     /// The refusal that names every field noted.

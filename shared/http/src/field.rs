@@ -1,0 +1,94 @@
+//! What is wrong with one field of a request: for programs a code, for people a sentence.
+
+use std::fmt::Display;
+
+use portico_domain::{files::FileError, ids::MalformedId, text::TextError};
+use portico_store::CursorError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// What is wrong with a field, for programs. The list may grow; what a code means does not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(example = "empty")]
+pub enum FieldCode {
+    /// Holds a control character.
+    ControlCharacter,
+    /// Stands twice in its object.
+    Duplicate,
+    /// Is empty, or nothing but white space.
+    Empty,
+    /// Has not the form that the field takes.
+    Malformed,
+    /// Is not there, and must be.
+    Missing,
+    /// A number that is too small or too large.
+    OutOfRange,
+    /// Has more characters than the field holds.
+    TooLong,
+    /// The operation takes no field of this name.
+    UnknownField,
+    /// None of the values that the field takes.
+    UnknownValue,
+    /// Another JSON type than the field's.
+    WrongType,
+}
+
+/// One field that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// JSON pointer (RFC 6901) into the body, or `/name` of a query parameter. Empty for the whole body.
+    #[schema(example = "/subject")]
+    pub pointer: String,
+    /// What is wrong, for programs.
+    #[schema(inline)]
+    pub code: FieldCode,
+    /// What is wrong, for people.
+    #[schema(example = "must not be empty")]
+    pub detail: String,
+}
+
+impl FieldError {
+    /// A field, and what is wrong with it.
+    pub fn new(pointer: impl Into<String>, code: FieldCode, detail: impl Display) -> Self {
+        Self { pointer: pointer.into(), code, detail: detail.to_string() }
+    }
+}
+
+/// An error of the domain that tells of one field. No wildcard arms: a new refusal must choose its code.
+pub trait FieldRefusal: Display {
+    /// What is wrong, for programs.
+    fn code(&self) -> FieldCode;
+}
+
+impl FieldRefusal for TextError {
+    fn code(&self) -> FieldCode {
+        match self {
+            Self::Empty => FieldCode::Empty,
+            Self::TooLong { .. } => FieldCode::TooLong,
+            Self::ControlCharacter => FieldCode::ControlCharacter,
+        }
+    }
+}
+
+impl FieldRefusal for FileError {
+    fn code(&self) -> FieldCode {
+        match self {
+            Self::Name(error) => error.code(),
+            Self::Empty | Self::TooLarge => FieldCode::OutOfRange,
+            Self::MediaType | Self::Sha256 => FieldCode::Malformed,
+        }
+    }
+}
+
+impl FieldRefusal for MalformedId {
+    fn code(&self) -> FieldCode {
+        FieldCode::Malformed
+    }
+}
+
+impl FieldRefusal for CursorError {
+    fn code(&self) -> FieldCode {
+        FieldCode::Malformed
+    }
+}
