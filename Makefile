@@ -5,9 +5,10 @@ PYTHON ?= python3
 DATA ?= .portico
 CFN_LINT_VERSION := 1.51.0
 CARGO_DENY_VERSION := 0.20.2
+SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset journey verify-audit test check lint deny template tests documents build
+.PHONY: help run reset journey verify-audit test check lint deny template tests contract documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -27,7 +28,7 @@ verify-audit: ## Check exported audit trails: make verify-audit FILE="1.ndjson 2
 	@$(CARGO) build --quiet -p audit-verifier
 	@target/debug/verify-audit $(if $(HEAD),--head $(HEAD)) $(FILE)
 
-test: lint deny template tests ## Everything that CI runs
+test: lint deny template tests contract ## Everything that CI runs
 
 lint: ## Format and clippy
 	$(CARGO) fmt --all --check
@@ -50,6 +51,15 @@ tests: ## Every test, then the main job from a cold start
 	@command -v cargo-nextest >/dev/null || $(CARGO) install --debug --locked cargo-nextest
 	target/debug/journey --own
 	$(CARGO) nextest run --workspace
+
+contract: .venv/schemathesis-$(SCHEMATHESIS_VERSION) ## The API against its description, as each role, with made-up requests
+	$(CARGO) build --workspace --bins
+	$(PYTHON) infra/conformance/contract/contract.py .venv/bin/schemathesis target/debug/portico-local
+
+.venv/schemathesis-$(SCHEMATHESIS_VERSION):
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet schemathesis==$(SCHEMATHESIS_VERSION)
+	touch $@
 
 documents: ## Write docs/openapi.json and docs/problems.md from the code
 	$(CARGO) run -p portico-conformance --bin documents

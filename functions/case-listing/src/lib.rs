@@ -81,6 +81,8 @@ pub struct CaseDetail {
 /// Those with the newest activity first. Managers see every case of the account, others those that they raised or
 /// are the contact of. With a filter a page may be shorter than `limit`, or empty: the end is where `next_cursor`
 /// is absent.
+///
+/// **Who:** everybody; people of the consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/cases",
@@ -104,12 +106,14 @@ async fn list(
 /// Read a case
 ///
 /// With its files and its latest history.
+///
+/// **Who:** everybody who may see the case; people of the consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/cases/{caseId}",
     operation_id = "readCase",
     tag = "cases",
-    params(("caseId" = String, Path, description = "The case"), AccountChoice),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), AccountChoice),
     responses((status = 200, description = "The case", body = CaseDetail), RecordRefusals),
 )]
 async fn detail(

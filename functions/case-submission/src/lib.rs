@@ -112,6 +112,11 @@ pub struct SubmittedCase {
 ///
 /// Answers 201 with the case number if Salesforce gives one within 3 seconds, else 202: the case is safe, and
 /// the number arrives by push. Files are declared here and uploaded straight to the store, within 15 minutes.
+///
+/// **Who:** members, managers and billing contacts of a client company.
+///
+/// **Repeating:** safe with the same `Idempotency-Key` for 48 hours: one case, and the first answer again, with
+/// `Idempotency-Replayed: true`.
 #[utoipa::path(
     post,
     path = "/cases",
@@ -120,8 +125,14 @@ pub struct SubmittedCase {
     request_body = CaseBody,
     params(IdempotencyKey),
     responses(
-        (status = 201, description = "The case, with its number", body = SubmittedCase),
-        (status = 202, description = "The case; its number follows", body = SubmittedCase),
+        (status = 201, description = "The case, with its number", body = SubmittedCase, headers(
+            ("Location" = String, description = "Where the case can be read"),
+            ("Idempotency-Replayed" = String, description = "`true` if the answer was given before"),
+        )),
+        (status = 202, description = "The case; its number follows", body = SubmittedCase, headers(
+            ("Location" = String, description = "Where the case can be read"),
+            ("Idempotency-Replayed" = String, description = "`true` if the answer was given before"),
+        )),
         CommandRefusals,
     ),
 )]

@@ -68,7 +68,9 @@ pub fn api() -> OpenApiRouter<Deps> {
 
 /// List invoices
 ///
-/// For managers and billing contacts.
+/// Without positions, and not in the order of their numbers.
+///
+/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices",
@@ -98,13 +100,15 @@ async fn list(
 /// Read an invoice
 ///
 /// With every position: minutes, hours, rate, amount.
+///
+/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices/{invoiceId}",
     operation_id = "readInvoice",
     tag = "invoices",
     params(
-        ("invoiceId" = String, Path, description = "The invoice"),
+        ("invoiceId" = String, Path, description = "The invoice", pattern = "^inv_[0-9a-f]{32}$"),
         AccountChoice,
     ),
     responses(
@@ -125,13 +129,15 @@ async fn detail(
 /// Download an invoice as PDF
 ///
 /// Redirects to the store; the link works for 5 minutes. 503 with `Retry-After` while it is being rendered.
+///
+/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices/{invoiceId}/pdf",
     operation_id = "downloadInvoicePdf",
     tag = "invoices",
     params(
-        ("invoiceId" = String, Path, description = "The invoice"),
+        ("invoiceId" = String, Path, description = "The invoice", pattern = "^inv_[0-9a-f]{32}$"),
         AccountChoice,
     ),
     responses(

@@ -70,6 +70,10 @@ pub struct TicketBody {
 ///
 /// Open `wss://…/live?ticket=…` with it within a minute. Messages name what changed, never what it says:
 /// `{"type":"case.changed","case":"case_…","version":7}`.
+///
+/// **Who:** members, managers and billing contacts of a client company.
+///
+/// **Repeating:** takes no `Idempotency-Key`: a repeated request makes another ticket, and one that nobody uses lapses.
 #[utoipa::path(
     post,
     path = "/live/tickets",

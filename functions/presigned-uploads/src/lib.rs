@@ -84,6 +84,11 @@ pub struct Download {
 ///
 /// Answers with a request that uploads the content straight to the store within 15 minutes. The file appears
 /// once the store has it.
+///
+/// **Who:** everybody who may see the case; people of the consultancy name the `account`.
+///
+/// **Repeating:** safe with the same `Idempotency-Key` for 48 hours: one file, and the first answer again, with
+/// `Idempotency-Replayed: true`. A link that has lapsed needs a new key.
 #[utoipa::path(
     post,
     path = "/cases/{caseId}/files",
@@ -91,12 +96,15 @@ pub struct Download {
     tag = "files",
     request_body = FileBody,
     params(
-        ("caseId" = String, Path, description = "The case"),
+        ("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"),
         AccountChoice,
         IdempotencyKey,
     ),
     responses(
-        (status = 201, description = "The file and its upload", body = Upload),
+        (status = 201, description = "The file and its upload", body = Upload, headers(
+            ("Location" = String, description = "Where the file can be downloaded, once it is there"),
+            ("Idempotency-Replayed" = String, description = "`true` if the answer was given before"),
+        )),
         RecordCommandRefusals,
     ),
 )]
@@ -136,13 +144,15 @@ async fn upload(
 /// Download a file
 ///
 /// Answers with a request that works for 5 minutes and saves the file under its name.
+///
+/// **Who:** everybody who may see the file's case; people of the consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/files/{fileId}",
     operation_id = "downloadFile",
     tag = "files",
     params(
-        ("fileId" = String, Path, description = "The file"),
+        ("fileId" = String, Path, description = "The file", pattern = "^file_[0-9a-f]{32}$"),
         AccountChoice,
     ),
     responses(

@@ -3,10 +3,13 @@
 //! The checks are in `tests/it`. What is here makes the two documents that are generated from the code and committed:
 //! `cargo run -p portico-conformance --bin documents` writes them, and a test fails when they are stale.
 
+pub mod examples;
 pub mod openapi;
 pub mod problems;
 
 use std::path::{Path, PathBuf};
+
+use crate::openapi::DocumentError;
 
 /// How to bring the documents up to date.
 pub const COMMAND: &str = "cargo run -p portico-conformance --bin documents";
@@ -23,9 +26,9 @@ pub struct Generated {
 /// Every generated document.
 ///
 /// # Errors
-/// [`serde_json::Error`] if the API's description cannot be written as JSON.
-pub fn documents() -> Result<[Generated; 2], serde_json::Error> {
-    let openapi = serde_json::to_string_pretty(&openapi::document())?;
+/// [`DocumentError`] if the API's description cannot be made.
+pub fn documents() -> Result<[Generated; 2], DocumentError> {
+    let openapi = serde_json::to_string_pretty(&openapi::document()?)?;
     Ok([
         Generated { path: "docs/openapi.json", content: openapi + "\n" },
         Generated { path: "docs/problems.md", content: problems::document() },

@@ -14,6 +14,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderValue};
 use portico_emulators::{Mailbox, Pool, Queues, Streams};
 use serde_json::{Map, Value as Json, json};
 
+use crate::docs;
 use crate::host::Addresses;
 
 /// Most mails in one answer.
@@ -49,7 +50,10 @@ pub(crate) struct Console {
 pub(crate) fn router(console: Console) -> Router {
     Router::new()
         .route("/_local/health", get(health))
-        .route("/_local/openapi.json", get(openapi))
+        .route("/_local/docs", get(docs::to_page))
+        .route(docs::PATH, get(docs::page))
+        .route("/_local/docs/{*part}", get(docs::part))
+        .route(docs::DESCRIPTION, get(openapi))
         .route("/_local/mail", get(mail))
         .route("/_local/queues", get(queues))
         .route("/_local/{*rest}", get(nothing))
@@ -99,11 +103,15 @@ async fn health(State(console): State<Console>) -> Response {
     answer(if sound { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, &body)
 }
 
+/// The description with this cloud as the first server, so that what is tried on the page comes here.
 async fn openapi(State(console): State<Console>) -> Response {
-    match tokio::fs::read(&console.openapi).await {
-        Ok(document) => respond(StatusCode::OK, Body::from(document)),
-        Err(_) => answer(StatusCode::NOT_FOUND, &json!({ "message": "docs/openapi.json is not there" })),
+    let absent = || answer(StatusCode::NOT_FOUND, &json!({ "message": "docs/openapi.json is not there" }));
+    let Ok(text) = tokio::fs::read(&console.openapi).await else { return absent() };
+    let Ok(mut document) = serde_json::from_slice::<Json>(&text) else { return absent() };
+    if let Some(first) = document.pointer_mut("/servers/0") {
+        *first = json!({ "url": "/", "description": "This local cloud" });
     }
+    answer(StatusCode::OK, &document)
 }
 
 async fn mail(State(console): State<Console>) -> Response {
@@ -139,7 +147,10 @@ async fn depths(queues: &Queues) -> Result<Map<String, Json>, portico_emulators:
 }
 
 async fn nothing() -> Response {
-    answer(StatusCode::NOT_FOUND, &json!({ "message": "health, openapi.json, mail and queues are here" }))
+    answer(
+        StatusCode::NOT_FOUND,
+        &json!({ "message": "docs/, health, openapi.json, mail and queues are here" }),
+    )
 }
 
 fn answer(status: StatusCode, body: &Json) -> Response {

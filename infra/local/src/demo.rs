@@ -38,6 +38,10 @@ const SYNC_QUEUE: &str = "SyncQueue";
 pub const PASSWORD: &str = "Portico-demo-2026";
 /// The consultancy's agent.
 const AGENT_EMAIL: &str = "sam.keller@consultancy.example";
+/// The consultancy's admin.
+const ADMIN: (&str, &str) = ("Robin Vance", "robin.vance@consultancy.example");
+/// Who pays the bills of [`NORDHAVEN`]: an accountant whom Salesforce does not know.
+const BILLING: (&str, &str) = ("Ines Albrecht", "ines.albrecht@nordhaven.example");
 
 /// Bits of the key that signs in to Salesforce.
 const KEY_BITS: usize = 2048;
@@ -224,10 +228,18 @@ impl Demo {
                 sign_ins.push(sign_in(&name, &format!("{role} of {}", company.name), contact.email));
             }
         }
-        let agent = cognito.let_in(AGENT_EMAIL, AGENT_NAME).await?;
-        let position = Position::Staff { role: StaffRole::Agent };
-        provision(&store, &agent, AGENT_NAME, AGENT_EMAIL, position, None).await?;
-        sign_ins.push(sign_in(AGENT_NAME, "agent of the consultancy", AGENT_EMAIL));
+        let nordhaven = account_of(&NORDHAVEN)?;
+        let billing = Position::Client { account: nordhaven.id, role: ClientRole::Billing, contact: None };
+        let others = [
+            (BILLING, billing, format!("billing of {}", NORDHAVEN.name)),
+            ((AGENT_NAME, AGENT_EMAIL), Position::Staff { role: StaffRole::Agent }, staff("agent")),
+            (ADMIN, Position::Staff { role: StaffRole::Admin }, staff("admin")),
+        ];
+        for ((name, email), position, role) in others {
+            let user = cognito.let_in(email, name).await?;
+            provision(&store, &user, name, email, position, None).await?;
+            sign_ins.push(sign_in(name, &role, email));
+        }
 
         let marker = data.join("demo").join("backfilled");
         if is_new || !marker.exists() {
@@ -272,6 +284,10 @@ impl Demo {
     pub(crate) async fn shutdown(self) {
         self.org.shutdown().await;
     }
+}
+
+fn staff(role: &str) -> String {
+    format!("{role} of the consultancy")
 }
 
 fn sign_in(name: &str, role: &str, email: &str) -> SignIn {

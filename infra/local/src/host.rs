@@ -233,6 +233,7 @@ impl Addresses {
         let mut rows = vec![
             ("Start page", self.web.clone()),
             ("REST API", self.api.clone()),
+            ("API, described", format!("{}{}", self.api, crate::docs::PATH)),
             ("Health", format!("{}/_local/health", self.api)),
             ("Mail", format!("{}/_local/mail", self.api)),
             ("Queues", format!("{}/_local/queues", self.api)),

@@ -8,6 +8,7 @@ pub mod arguments;
 mod body;
 mod console;
 pub mod demo;
+mod docs;
 pub mod events;
 pub mod function_url;
 pub mod functions;

@@ -8,6 +8,8 @@ use crate::{
     text::{Line, TextError},
 };
 
+/// Most characters of a file's name.
+pub const FILE_NAME_MAX: usize = 1_000;
 /// Most bytes of one file: what S3 takes in a single PUT.
 pub const FILE_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
 /// How long a client may take from asking for an upload link to having used it.
@@ -16,7 +18,7 @@ pub const UPLOAD_WINDOW: SignedDuration = SignedDuration::from_mins(15);
 pub const DOWNLOAD_WINDOW: SignedDuration = SignedDuration::from_mins(5);
 
 /// The name that the client gave. Text to show, never a path and never a key.
-pub type FileName = Line<1_000>;
+pub type FileName = Line<FILE_NAME_MAX>;
 
 /// SHA-256 of a file's content: 64 lower-case hexadecimal digits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

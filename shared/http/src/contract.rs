@@ -69,11 +69,11 @@ const SIGNED_IN: [Refusal; 5] = [UNAUTHENTICATED, FORBIDDEN, TOO_MANY_REQUESTS, 
 #[derive(Debug)]
 pub struct SignedInRefusals;
 
-/// How an operation on a list refuses: 400 and those of [`SignedInRefusals`].
+/// How an operation on a list refuses: 400, 404 (the account) and those of [`SignedInRefusals`].
 #[derive(Debug)]
 pub struct ListRefusals;
 
-/// How an operation that reads one record refuses: 404 and those of [`ListRefusals`].
+/// How an operation that reads one record refuses: 400, 404 and those of [`SignedInRefusals`].
 #[derive(Debug)]
 pub struct RecordRefusals;
 
@@ -99,6 +99,9 @@ pub struct RecordSettingRefusals;
 const COMMAND: [Refusal; 5] =
     [INVALID_COMMAND, IN_FLIGHT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED];
 
+/// What [`crate::Caller`], [`crate::PageQuery`] and a missing record add.
+const READ: [Refusal; 2] = [INVALID_REQUEST, NOT_FOUND];
+
 type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for SignedInRefusals {
@@ -109,13 +112,13 @@ impl IntoResponses for SignedInRefusals {
 
 impl IntoResponses for ListRefusals {
     fn responses() -> Responses {
-        references([[INVALID_REQUEST].as_slice(), &SIGNED_IN])
+        references([READ.as_slice(), &SIGNED_IN])
     }
 }
 
 impl IntoResponses for RecordRefusals {
     fn responses() -> Responses {
-        references([[INVALID_REQUEST, NOT_FOUND].as_slice(), &SIGNED_IN])
+        references([READ.as_slice(), &SIGNED_IN])
     }
 }
 
@@ -213,6 +216,7 @@ impl Modify for SharedComponents {
         components.schemas.extend([
             (ProblemBody::name().into_owned(), ProblemBody::schema()),
             (FieldError::name().into_owned(), FieldError::schema()),
+            (FieldCode::name().into_owned(), FieldCode::schema()),
         ]);
     }
 }
@@ -264,8 +268,8 @@ mod tests {
     #[test]
     fn no_set_has_two_answers_of_one_status() {
         assert_eq!(SignedInRefusals::responses().len(), SIGNED_IN.len());
-        assert_eq!(ListRefusals::responses().len(), SIGNED_IN.len() + 1);
-        assert_eq!(RecordRefusals::responses().len(), SIGNED_IN.len() + 2);
+        assert_eq!(ListRefusals::responses().len(), SIGNED_IN.len() + READ.len());
+        assert_eq!(RecordRefusals::responses().len(), SIGNED_IN.len() + READ.len());
         assert_eq!(CommandRefusals::responses().len(), SIGNED_IN.len() + COMMAND.len());
         assert_eq!(RecordCommandRefusals::responses().len(), SIGNED_IN.len() + COMMAND.len() + 1);
     }

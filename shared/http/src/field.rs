@@ -10,7 +10,6 @@ use utoipa::ToSchema;
 /// What is wrong with a field, for programs. The list may grow; what a code means does not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[schema(example = "empty")]
 pub enum FieldCode {
     /// Holds a control character.
     ControlCharacter,
@@ -41,7 +40,6 @@ pub struct FieldError {
     #[schema(example = "/subject")]
     pub pointer: String,
     /// What is wrong, for programs.
-    #[schema(inline)]
     pub code: FieldCode,
     /// What is wrong, for people.
     #[schema(example = "must not be empty")]

@@ -13,6 +13,7 @@ mod origin;
 mod page;
 mod problem;
 mod record;
+pub mod schemas;
 mod uploads;
 pub mod views;
 

@@ -41,8 +41,10 @@ impl<S: Send + Sync> FromRequestParts<S> for PageQuery {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let Query(Parameters { limit, cursor }) = Query::try_from_uri(&parts.uri)
-            .map_err(|_| Problem::new(Kind::InvalidRequest).because("The query string cannot be read."))?;
+        let Query(Parameters { limit, cursor }) = Query::try_from_uri(&parts.uri).map_err(|_| {
+            Problem::new(Kind::InvalidRequest)
+                .because("A parameter stands twice, or the query string cannot be read.")
+        })?;
         let mut fields = Fields::new();
         let size = match limit {
             None => Some(PageSize::DEFAULT),

@@ -48,10 +48,10 @@ pub use cursor::{Cursor, CursorError, Page, PageSize};
 pub use files::Arrival;
 pub use invoices::{Issue, IssueError};
 pub use links::{Link, Linked};
-pub use live::{Connection, Listener, LiveTicket};
+pub use live::{Connection, Listener, LiveTicket, TICKET_LIFE};
 pub use people::{ClientPerson, Person, StaffPerson};
 pub use tenant::Tenant;
-pub use tickets::{Answer, Commit, Delivery, Repeat, Ticket};
+pub use tickets::{Answer, Commit, Delivery, REMEMBERED, Repeat, Ticket};
 
 /// The portal's records, on any engine.
 #[derive(Clone)]

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long a ticket may wait to be used: the time from the answer to the handshake, with a bad network.
-const TICKET_LIFE: SignedDuration = SignedDuration::from_secs(60);
+pub const TICKET_LIFE: SignedDuration = SignedDuration::from_secs(60);
 /// How long API Gateway lets a connection live.
 const CONNECTION_LIFE: SignedDuration = SignedDuration::from_hours(2);
 /// Most connections of one account that are told.

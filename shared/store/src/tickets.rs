@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How long a command is remembered. Stripe keeps keys for at least as long.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(48);
+pub const REMEMBERED: SignedDuration = SignedDuration::from_hours(48);
 /// How long a command may take from its commit to its answer. Until then a repetition is told to wait; after
 /// that the first attempt must have died, and a repetition answers from what it left behind. Larger than the
 /// time-out of the functions behind the API (10 s in `template.yaml`).

@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 enum WriteError {
     #[error(transparent)]
-    Json(#[from] serde_json::Error),
+    Document(#[from] portico_conformance::openapi::DocumentError),
     #[error("{path}: {source}")]
     File { path: &'static str, source: std::io::Error },
 }

@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use portico_conformance::{COMMAND, documents, openapi, root};
-use portico_http::Kind;
+use portico_domain::{
+    billing::MINUTES_MAX,
+    files::{FILE_BYTES_MAX, MediaType},
+};
+use portico_http::{KEY_LENGTH_MAX, Kind};
+use portico_store::{Cursor, PageSize};
 use serde_json::Value;
 
 use crate::template::Template;
@@ -25,7 +30,7 @@ fn operations(document: &Value) -> impl Iterator<Item = (String, &Value)> {
 
 #[test]
 fn every_operation_says_what_it_is_and_how_it_refuses() {
-    let document = serde_json::to_value(openapi::document()).unwrap();
+    let document = openapi::document().unwrap();
     assert_eq!(document["openapi"], "3.1.0");
     let tags: BTreeSet<&str> =
         document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
@@ -52,6 +57,15 @@ fn every_operation_says_what_it_is_and_how_it_refuses() {
             assert_eq!(schema["$ref"], "#/components/schemas/ProblemBody", "{name} {status}");
         }
         assert_eq!(operation.get("security"), None, "{name} has a security of its own");
+        let description = operation["description"].as_str().unwrap_or_default();
+        assert!(description.contains("**Who:** "), "{name} does not say who may call it");
+        let changes = !name.starts_with("get ");
+        assert_eq!(description.contains("**Repeating:** "), changes, "{name}: what if it is repeated?");
+        if changes {
+            let keyed = parameters(operation).any(|parameter| parameter["name"] == "Idempotency-Key");
+            assert_eq!(responses.contains_key("422"), keyed, "{name}: a key has its refusals");
+        }
+        assert_eq!(operation.get("requestBody").is_some(), responses.contains_key("413"), "{name}");
     }
     assert_eq!(used.len(), tags.len(), "a tag that no operation has");
     let schemes = document["components"]["securitySchemes"].as_object().unwrap();
@@ -63,9 +77,143 @@ fn every_operation_says_what_it_is_and_how_it_refuses() {
     assert!(!document["security"].as_array().unwrap().is_empty());
 }
 
+fn parameters(operation: &Value) -> impl Iterator<Item = &Value> {
+    operation["parameters"].as_array().into_iter().flatten()
+}
+
+/// The response that a status has, wherever it is described.
+fn resolved<'d>(document: &'d Value, response: &'d Value) -> &'d Value {
+    match response["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
+        None => response,
+    }
+}
+
+/// Every body of the document: where it stands, its schema and its examples.
+fn bodies(document: &Value) -> Vec<(String, &Value, Vec<&Value>)> {
+    let mut bodies = Vec::new();
+    for (name, operation) in operations(document) {
+        let request = operation.get("requestBody").map(|request| ("request".to_owned(), request));
+        let responses = operation["responses"].as_object().unwrap().iter();
+        let responses = responses.map(|(status, response)| (status.clone(), resolved(document, response)));
+        for (place, holder) in request.into_iter().chain(responses) {
+            for (media, body) in holder["content"].as_object().into_iter().flatten() {
+                let examples = body["examples"].as_object().into_iter().flatten();
+                let examples = examples.map(|(_, example)| &example["value"]).collect();
+                bodies.push((format!("{name} {place} {media}"), &body["schema"], examples));
+            }
+        }
+    }
+    bodies
+}
+
+/// A schema with everything that it may refer to, as JSON Schema 2020-12: that is what OpenAPI 3.1 speaks.
+fn validator(document: &Value, schema: &Value) -> jsonschema::Validator {
+    let mut schema = schema.clone();
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema["components"] = document["components"].clone();
+    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
+#[test]
+fn every_body_has_an_example_and_every_example_fits_its_schema() {
+    let document = openapi::document().unwrap();
+    let mut checked = 0;
+    for (place, schema, examples) in bodies(&document) {
+        assert!(!examples.is_empty(), "{place} has no example: a file in events/ makes one");
+        let validator = validator(&document, schema);
+        for example in examples {
+            let errors: Vec<String> = validator
+                .iter_errors(example)
+                .map(|error| format!("{}: {error}", error.instance_path()))
+                .collect();
+            assert!(errors.is_empty(), "{place}: {errors:?}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 50, "only {checked} examples");
+    for (name, operation) in operations(&document) {
+        for parameter in parameters(operation) {
+            let validator = validator(&document, &parameter["schema"]);
+            let examples = parameter["examples"].as_object().into_iter().flatten();
+            let examples = examples.map(|(_, example)| &example["value"]).chain(parameter.get("example"));
+            let mut examples = examples.peekable();
+            assert!(
+                examples.peek().is_some() || parameter["name"] == "cursor",
+                "{name}: {}",
+                parameter["name"]
+            );
+            for example in examples {
+                assert!(validator.is_valid(example), "{name}: {} {example}", parameter["name"]);
+            }
+        }
+    }
+}
+
+/// What would pass a check that checks nothing.
+#[test]
+fn what_does_not_fit_a_schema_is_found() {
+    let document = openapi::document().unwrap();
+    let (_, schema, examples) =
+        bodies(&document).into_iter().find(|(place, ..)| place.starts_with("post /cases request")).unwrap();
+    let validator = validator(&document, schema);
+    assert!(validator.is_valid(examples[0]));
+    for (field, value) in [
+        ("subject", Value::from("")),
+        ("subject", Value::from(" \u{3000}")),
+        ("subject", Value::from("a\u{7}b")),
+        ("subject", Value::from("x".repeat(256))),
+        ("subject", Value::Null),
+        ("description", Value::from("a\rb")),
+        ("priority", Value::from("urgent")),
+        ("prioritie", Value::from("high")),
+    ] {
+        let mut changed = examples[0].clone();
+        changed[field] = value;
+        assert!(!validator.is_valid(&changed), "{changed}");
+    }
+    for text in [" a\n", "a b", "\u{feff}"] {
+        let mut changed = examples[0].clone();
+        changed["subject"] = text.into();
+        assert!(validator.is_valid(&changed), "{changed}");
+        assert!(portico_domain::cases::Subject::try_from(text.to_owned()).is_ok(), "{text:?}");
+    }
+}
+
+/// A limit that stands in an attribute is the constant that the code goes by.
+#[test]
+fn limits_in_the_document_are_those_of_the_code() {
+    let document = openapi::document().unwrap();
+    let schema =
+        |name: &str, field: &str| document["components"]["schemas"][name]["properties"][field].clone();
+    let parameter = |operation: &str, name: &str| {
+        let (_, operation) =
+            operations(&document).find(|(_, found)| found["operationId"] == operation).unwrap();
+        parameters(operation).find(|parameter| parameter["name"] == name).unwrap()["schema"].clone()
+    };
+    let size = schema("FileBody", "size");
+    assert_eq!((size["minimum"].as_u64(), size["maximum"].as_u64()), (Some(1), Some(FILE_BYTES_MAX)));
+    assert_eq!(schema("File", "size")["maximum"], FILE_BYTES_MAX);
+    assert_eq!(schema("FileBody", "content_type")["maxLength"], MediaType::MAX_LENGTH);
+    assert_eq!(schema("InvoiceLine", "minutes")["maximum"], MINUTES_MAX);
+    assert_eq!(parameter("submitCase", "Idempotency-Key")["maxLength"], KEY_LENGTH_MAX);
+    assert_eq!(parameter("listCases", "limit")["maximum"], PageSize::MAX);
+    assert_eq!(parameter("listCases", "cursor")["maxLength"], Cursor::MAX_LENGTH);
+
+    let description = document["info"]["description"].as_str().unwrap();
+    let template = Template::read();
+    let (_, api) = template.of_type("AWS::Serverless::Api").next().unwrap();
+    let settings = &api["MethodSettings"][0];
+    let (rate, burst) = (&settings["ThrottlingRateLimit"], &settings["ThrottlingBurstLimit"]);
+    let throttle = format!("{rate} a second and operation, {burst} at once");
+    assert!(description.contains(&throttle), "{throttle}");
+    let timeout = format!("Time for an answer | {} seconds", template.globals()["Timeout"]);
+    assert!(description.contains(&timeout), "{timeout}");
+}
+
 #[test]
 fn every_reference_leads_somewhere_and_every_schema_is_used() {
-    let document = serde_json::to_value(openapi::document()).unwrap();
+    let document = openapi::document().unwrap();
     let mut references = BTreeSet::new();
     collect(&document, &mut references);
     assert!(!references.is_empty());
@@ -93,7 +241,7 @@ fn collect(value: &Value, references: &mut BTreeSet<String>) {
 
 #[test]
 fn statuses_in_the_document_are_ones_that_a_kind_has() {
-    let document = serde_json::to_value(openapi::document()).unwrap();
+    let document = openapi::document().unwrap();
     let known: BTreeSet<String> = Kind::ALL.iter().map(|kind| kind.status().as_str().to_owned()).collect();
     for (name, operation) in operations(&document) {
         for status in

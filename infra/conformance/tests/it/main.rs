@@ -17,6 +17,7 @@ mod guard;
 mod outbox;
 mod permissions;
 mod records;
+mod refusals;
 mod routes;
 mod samples;
 mod stack;

@@ -231,7 +231,12 @@ impl Gateway {
         body: Body,
         context: &mut Context,
     ) -> Result<Response, Refusal> {
-        let token = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let mut tokens = parts.headers.get_all(AUTHORIZATION).iter();
+        // Which of two would count, AWS says nowhere: neither does.
+        let token = match (tokens.next(), tokens.next()) {
+            (Some(token), None) => token.to_str().ok(),
+            _ => None,
+        };
         let Some(found) = self.routes.find(&context.method, path) else {
             return match &self.preflight {
                 Some(preflight) if parts.method == Method::OPTIONS && self.routes.has_resource(path) => {

@@ -81,6 +81,24 @@ async fn health_knows_every_part_and_local_paths_never_reach_a_function() {
     for path in ["/_local/openapi.json", "/_local/nothing", "/_local/a/b"] {
         assert_eq!(get(path).await.status(), StatusCode::NOT_FOUND, "{path}");
     }
+    // The API's description as a page: whatever it loads is here, and nothing is elsewhere.
+    assert_eq!(get("/_local/docs").await.headers()["location"], "/_local/docs/");
+    let docs = get("/_local/docs/").await;
+    assert!(docs.headers()["content-security-policy"].to_str().unwrap().starts_with("default-src 'self';"));
+    let html = docs.text().await.unwrap();
+    assert!(!html.contains("http://") && !html.contains("https://"), "{html}");
+    let parts: Vec<&str> = html
+        .split(['"', '\''])
+        .filter_map(|part| part.strip_prefix("./").or_else(|| part.ends_with(".css").then_some(part)))
+        .collect();
+    assert!(parts.len() >= 4, "{html}");
+    for part in parts {
+        let answer = get(&format!("/_local/docs/{part}")).await;
+        assert_eq!(answer.status(), StatusCode::OK, "{part}");
+    }
+    let script = get("/_local/docs/swagger-initializer.js").await.text().await.unwrap();
+    assert!(script.contains("/_local/openapi.json"), "{script}");
+    assert_eq!(get("/_local/docs/nothing.js").await.status(), StatusCode::NOT_FOUND);
     // A name that somebody else's page made the browser believe in.
     let request = http().get(format!("{api}/_local/mail")).header("host", "evil.example:4000");
     assert_eq!(request.send().await.unwrap().status(), StatusCode::FORBIDDEN);

@@ -20,17 +20,20 @@ pub use cases::{
 #[schema(as = File)]
 pub struct FileView {
     /// The portal's id.
-    #[schema(example = "file_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
+    #[schema(pattern = "^file_[0-9a-f]{32}$", example = "file_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
     pub id: String,
     /// The case that it belongs to.
+    #[schema(pattern = "^case_[0-9a-f]{32}$")]
     pub case: String,
     /// Name as the client gave it. Text: never a path.
     pub name: String,
     /// Bytes.
+    #[schema(minimum = 1, maximum = 5368709120_u64)]
     pub size: u64,
     /// Media type as declared.
     pub content_type: String,
     /// SHA-256 of the content, hexadecimal.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub sha256: String,
     /// Whether it can be downloaded.
     pub available: bool,
@@ -59,10 +62,10 @@ impl From<&File> for FileView {
 #[schema(as = Money)]
 pub struct MoneyView {
     /// In major units, with the currency's decimals.
-    #[schema(example = "142.80")]
+    #[schema(pattern = r"^-?[0-9]+(\.[0-9]+)?$", example = "142.80")]
     pub amount: String,
     /// ISO 4217.
-    #[schema(example = "EUR")]
+    #[schema(pattern = "^[A-Z]{3}$", example = "EUR")]
     pub currency: String,
 }
 
@@ -77,19 +80,20 @@ impl From<portico_domain::Money> for MoneyView {
 #[schema(as = Invoice)]
 pub struct InvoiceView {
     /// The portal's id.
-    #[schema(example = "inv_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
+    #[schema(pattern = "^inv_[0-9a-f]{32}$", example = "inv_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
     pub id: String,
     /// Its number.
     #[schema(example = "2026-000042")]
     pub number: String,
     /// The case that it bills.
+    #[schema(pattern = "^case_[0-9a-f]{32}$")]
     pub case: String,
     /// That case's number.
     pub case_number: Option<String>,
     /// Sum of the lines.
     pub net: MoneyView,
     /// Tax in percent.
-    #[schema(example = "19")]
+    #[schema(pattern = r"^[0-9]+(\.[0-9]+)?$", example = "19")]
     pub tax_percent: String,
     /// Tax.
     pub tax: MoneyView,
@@ -120,12 +124,13 @@ pub struct LineView {
     /// What was done.
     pub description: String,
     /// Minutes as logged.
+    #[schema(minimum = 0, maximum = 1440)]
     pub minutes: i64,
     /// Hours as billed.
-    #[schema(example = "1.25")]
+    #[schema(pattern = r"^[0-9]+(\.[0-9]+)?$", example = "1.25")]
     pub hours: String,
     /// Price of one hour, in major units.
-    #[schema(example = "120")]
+    #[schema(pattern = r"^[0-9]+(\.[0-9]+)?$", example = "120")]
     pub rate: String,
     /// Hours times rate, rounded once.
     pub amount: MoneyView,
@@ -174,9 +179,10 @@ impl From<&Line> for LineView {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct StoreRequest {
     /// HTTP method.
-    #[schema(example = "PUT")]
+    #[schema(pattern = "^(GET|PUT)$", example = "PUT")]
     pub method: &'static str,
     /// Where to. Whoever holds it may use it until it lapses: do not pass it on.
+    #[schema(format = "uri")]
     pub url: String,
     /// Headers to send as they are.
     pub headers: std::collections::BTreeMap<String, String>,

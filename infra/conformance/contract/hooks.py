@@ -1,0 +1,36 @@
+"""What a client knows and a generator cannot: keys are used once, and cursors come from the API.
+
+Only requests that are meant to be taken are touched; those that are meant to be refused go out as generated.
+"""
+
+import base64
+import binascii
+import itertools
+import json
+
+import schemathesis
+from schemathesis import GenerationMode
+
+KEY = "Idempotency-Key"
+COMMANDS = itertools.count(1)
+
+
+def is_cursor(text):
+    """Whether the API can have given it."""
+    try:
+        keys = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (binascii.Error, UnicodeError, ValueError):
+        return False
+    return isinstance(keys, list)
+
+
+@schemathesis.hook
+def before_call(context, case, kwargs):
+    if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+        return
+    # The same key with another body is refused, as it must be: each request is a command of its own.
+    if case.headers and KEY in case.headers:
+        case.headers[KEY] = f"contract-{next(COMMANDS)}"
+    # A cursor is opaque, so a made-up one is refused, as it must be: the first page is asked for instead.
+    if case.query and "cursor" in case.query and not is_cursor(str(case.query["cursor"])):
+        del case.query["cursor"]

@@ -1,0 +1,55 @@
+//! Schemas that no attribute can say, because their limits are the domain's.
+
+use portico_domain::{
+    cases::{DESCRIPTION_MAX, SUBJECT_MAX},
+    files::FILE_NAME_MAX,
+};
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+
+/// What is cut off at both ends of a text (Unicode's white space), as the inside of a character class.
+const WHITE_SPACE: &str = r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
+/// Control characters, as the inside of a character class.
+const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
+
+/// One line of 1 to `limit` characters: what [`portico_domain::text::Line`] takes.
+pub fn line(limit: usize, description: &str, example: &str) -> Object {
+    let end = format!("[^{WHITE_SPACE}{CONTROL}]");
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!(
+            "{description} One line of 1 to {limit} characters without control characters; white space at both ends is \
+             cut off."
+        )))
+        .min_length(Some(1))
+        .max_length(Some(limit))
+        .pattern(Some(format!("^[{WHITE_SPACE}]*{end}([^{CONTROL}]*{end})?[{WHITE_SPACE}]*$")))
+        .examples([example])
+        .build()
+}
+
+/// A case's subject.
+pub fn subject() -> Object {
+    line(SUBJECT_MAX, "What it is about.", "Label printer in hall 3 is offline")
+}
+
+/// A case's description: what [`portico_domain::text::Paragraphs`] takes.
+pub fn description() -> Object {
+    // Line feeds and tabs may stand inside, a carriage return only before a line feed.
+    let inside = r"([^\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\u000d\u000a)*";
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!(
+            "In full. Up to {DESCRIPTION_MAX} characters over any number of lines, without other control characters; \
+             white space at both ends is cut off."
+        )))
+        .max_length(Some(DESCRIPTION_MAX))
+        .pattern(Some(format!("^[{WHITE_SPACE}]*{inside}[{WHITE_SPACE}]*$")))
+        .default(Some("".into()))
+        .examples(["Since the update on Friday it prints nothing.\nThe printers in halls 1 and 2 are fine."])
+        .build()
+}
+
+/// A file's name.
+pub fn file_name() -> Object {
+    line(FILE_NAME_MAX, "Name to show, never used as a path.", "printer.log")
+}
