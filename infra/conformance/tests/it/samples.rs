@@ -70,6 +70,7 @@ samples! {
     case_submission_everything => http::raises_a_case_with_everything;
     case_submission_foreign_references => http::case_t04_refuses_foreign_references;
     case_submission_new_case => http::raises_a_case;
+    case_submission_outage => http::case_r08_takes_a_case_during_an_outage;
     case_submission_refused_fields => http::refuses_fields;
     case_submission_without_key => http::case_i01_refuses_without_a_key;
     event_relay_case_changed => relay::case_t05_tells_those_who_may_know;

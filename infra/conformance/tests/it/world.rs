@@ -94,7 +94,7 @@ fn salesforce_id(text: &str) -> SalesforceId {
 pub struct World {
     pub stack: Stack,
     /// Stops when it is dropped.
-    _org: FakeSalesforce,
+    pub org: FakeSalesforce,
     pub store: Store,
 }
 
@@ -127,7 +127,7 @@ impl World {
         let secrets = stack.emulators.secrets();
         secrets.put("SalesforceSecret", &salesforce.to_string()).await.unwrap();
         secrets.put("WebhookSecret", &webhook.to_string()).await.unwrap();
-        let world = Self { store: stack.store(), stack, _org: org };
+        let world = Self { store: stack.store(), stack, org };
         world.furnish().await;
         world
     }

@@ -1,6 +1,7 @@
 //! Functions behind the API and the function URL.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
+use fake_salesforce::faults::{Effect, Rule};
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
 use lambda_http::{Body, RequestExt};
@@ -92,6 +93,17 @@ pub async fn raises_a_case(sample: &Sample) {
         done_by(world, &Fact::CaseSubmitted { case: case.id }).await,
         actor(&answer, MEMBER, ActorRole::Member, "POST /cases")
     );
+}
+
+/// Salesforce is down: the case is safe, and its number follows.
+pub async fn case_r08_takes_a_case_during_an_outage(sample: &Sample) {
+    let world = &sample.world;
+    let before = cases(world).await;
+    world.org.add_faults(vec![Rule::always(Effect::EmptyUnavailable)]).unwrap();
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 202, "{answer}");
+    assert_eq!(answer["body"]["number"], Value::Null);
+    assert_eq!(cases(world).await, before + 1);
 }
 
 pub async fn case_i01_refuses_without_a_key(sample: &Sample) {
