@@ -15,7 +15,10 @@ use portico_domain::{
     audit::{ActorRole, Entry, Head, Sealed},
     events::{Access, Event, Fact},
 };
-use portico_http::{Caller, Kind, PageQuery, Problem, ProblemBody, cursor_refused, finish, on_record};
+use portico_http::{
+    AccountChoice, Caller, FieldCode, Kind, ListRefusals, PageQuery, Problem, cursor_refused, finish,
+    on_record,
+};
 use portico_store::{Store, Stretch, engine::Table};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -172,19 +175,17 @@ fn shown(sealed: &Sealed) -> Result<AuditEntry, Problem> {
 /// Read the audit trail
 ///
 /// Newest first. For managers, and for the consultancy.
+///
+/// **Who:** managers; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/audit",
     operation_id = "readAuditTrail",
     tag = "audit",
-    params(PageQuery, ("account" = Option<String>, Query, description = "Staff only: whose audit trail")),
+    params(PageQuery, AccountChoice),
     responses(
         (status = 200, description = "A page of the audit trail", body = AuditPage),
-        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "Staff: no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later", body = ProblemBody, content_type = "application/problem+json"),
+        ListRefusals,
     ),
 )]
 async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Result<Json<AuditPage>, Problem> {
@@ -203,6 +204,8 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
 ///
 /// One line an entry, in the order of the chain, at most 1,000 an answer; `Link` leads to the next. `docs/audit.md`
 /// says how to check the chain, and `verify-audit` does it.
+///
+/// **Who:** managers; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/audit/export",
@@ -210,7 +213,7 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
     tag = "audit",
     params(
         ("from" = Option<u64>, Query, description = "Sequence of the first line; 1 if absent", minimum = 1),
-        ("account" = Option<String>, Query, description = "Staff only: whose audit trail"),
+        AccountChoice,
     ),
     responses(
         (
@@ -220,11 +223,7 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
             content_type = "application/x-ndjson",
             headers(("Link" = String, description = "`rel=\"next\"`: the lines that follow; absent at the end")),
         ),
-        (status = 400, description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 401, description = "No valid access token", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 403, description = "Not for this user", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 404, description = "Staff: no such account", body = ProblemBody, content_type = "application/problem+json"),
-        (status = 503, description = "Try again later", body = ProblemBody, content_type = "application/problem+json"),
+        ListRefusals,
     ),
 )]
 async fn export(State(deps): State<Deps>, caller: Caller, uri: Uri) -> Result<Response, Problem> {
@@ -260,9 +259,11 @@ impl Asked {
             account: Option<String>,
         }
         let refused = || {
-            Problem::new(Kind::InvalidRequest)
-                .because("Some fields were refused.")
-                .at("/from", "must be a number from 1 on")
+            Problem::new(Kind::InvalidRequest).because("Some fields were refused.").at(
+                "/from",
+                FieldCode::OutOfRange,
+                "must be a number from 1 on",
+            )
         };
         let Query(Entered { from, account }) = Query::try_from_uri(uri).map_err(|_| refused())?;
         let from = match from {

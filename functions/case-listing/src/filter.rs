@@ -5,8 +5,9 @@ use http::request::Parts;
 use portico_domain::{
     UserId,
     cases::{CaseFilter, Openness},
+    text::TextError,
 };
-use portico_http::{Fields, Kind, Problem};
+use portico_http::{FieldCode, Fields, Kind, Problem, Unfit};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -62,7 +63,11 @@ impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
         let text = fields.take("/text", word(asked.text));
         let raiser = fields.take(
             "/raised_by",
-            asked.raised_by.map(UserId::try_from).transpose().map_err(|_| "must be a user id"),
+            asked
+                .raised_by
+                .map(UserId::try_from)
+                .transpose()
+                .map_err(|_| Unfit(FieldCode::Malformed, "must be a user id")),
         );
         let contract = fields.take("/contract", asked.contract.map(|id| id.parse()).transpose());
         match (openness, status, priority, raiser, contract, text) {
@@ -74,19 +79,20 @@ impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
     }
 }
 
-fn openness(text: Option<&str>) -> Result<Openness, &'static str> {
+fn openness(text: Option<&str>) -> Result<Openness, Unfit> {
     match text {
         None | Some("all") => Ok(Openness::All),
         Some("open") => Ok(Openness::Open),
         Some("closed") => Ok(Openness::Closed),
-        Some(_) => Err("must be open, closed or all"),
+        Some(_) => Err(Unfit(FieldCode::UnknownValue, "must be open, closed or all")),
     }
 }
 
-fn word(text: Option<String>) -> Result<Option<String>, String> {
+fn word(text: Option<String>) -> Result<Option<String>, TextError> {
     match text {
-        Some(text) if text.trim().is_empty() || text.chars().count() > VALUE_MAX => {
-            Err(format!("must have 1 to {VALUE_MAX} characters"))
+        Some(text) if text.trim().is_empty() => Err(TextError::Empty),
+        Some(text) if text.chars().count() > VALUE_MAX => {
+            Err(TextError::TooLong { limit: VALUE_MAX, length: text.chars().count() })
         }
         text => Ok(text.map(|text| text.trim().to_owned())),
     }

@@ -13,14 +13,19 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
-    /// Name to show: 1 to 1,000 characters, no control characters. Never used as a path.
-    #[schema(min_length = 1, max_length = 1000, example = "printer.log")]
+    /// Name to show. Never used as a path.
+    #[schema(schema_with = crate::schemas::file_name)]
     name: String,
     /// Bytes, 1 to 5 GiB.
     #[schema(minimum = 1, maximum = 5368709120_u64, example = 5242880)]
     size: u64,
     /// Media type, without parameters.
-    #[schema(max_length = 255, example = "text/plain")]
+    #[schema(
+        min_length = 3,
+        max_length = 255,
+        pattern = "^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$",
+        example = "text/plain"
+    )]
     content_type: String,
     /// SHA-256 of the content: 64 lower-case hexadecimal digits.
     #[schema(pattern = "^[0-9a-f]{64}$")]

@@ -21,7 +21,8 @@ pub use list::{CaseFilter, CaseSummary, Openness};
 pub use process::{CaseField, CaseProcess, ProcessError};
 pub use reading::{Confirmed, Observed, Reading};
 pub use timeline::{
-    Author, COMMENT_BYTES_MAX, CommentText, FILES_MENTIONED_MAX, FileMention, Happening, Side, TimelineEntry,
+    Author, COMMENT_BYTES_MAX, CommentError, CommentText, FILES_MENTIONED_MAX, FileMention, Happening, Side,
+    TimelineEntry,
 };
 pub use wishes::{Closing, ClosingReason, Held, WishError};
 
