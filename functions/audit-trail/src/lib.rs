@@ -212,7 +212,7 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
     operation_id = "exportAuditTrail",
     tag = "audit",
     params(
-        ("from" = Option<u64>, Query, description = "Sequence of the first line; 1 if absent", minimum = 1),
+        ("from" = Option<u64>, Query, description = "Sequence of the first line; 1 if absent", minimum = 1, example = 1),
         AccountChoice,
     ),
     responses(

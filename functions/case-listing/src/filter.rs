@@ -32,10 +32,15 @@ struct Parameters {
     #[param(min_length = 1, max_length = 100, example = "High")]
     priority: Option<String>,
     /// Who raised it in the portal: a user id.
-    #[param(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-]{1,128}$")]
+    #[param(
+        min_length = 1,
+        max_length = 128,
+        pattern = "^[A-Za-z0-9_-]{1,128}$",
+        example = "22222222-2222-4222-8222-222222222222"
+    )]
     raised_by: Option<String>,
     /// The contract that it is about.
-    #[param(pattern = "^ctr_[0-9a-f]{32}$")]
+    #[param(pattern = "^ctr_[0-9a-f]{32}$", example = "ctr_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
     contract: Option<String>,
     /// What stands in subject or number, in any letter case.
     #[param(min_length = 1, max_length = 100, example = "printer")]
