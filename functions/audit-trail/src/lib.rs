@@ -16,7 +16,8 @@ use portico_domain::{
     events::{Access, Event, Fact},
 };
 use portico_http::{
-    AccountChoice, Caller, Kind, ListRefusals, PageQuery, Problem, cursor_refused, finish, on_record,
+    AccountChoice, Caller, FieldCode, Kind, ListRefusals, PageQuery, Problem, cursor_refused, finish,
+    on_record,
 };
 use portico_store::{Store, Stretch, engine::Table};
 use serde::{Deserialize, Serialize};
@@ -174,6 +175,8 @@ fn shown(sealed: &Sealed) -> Result<AuditEntry, Problem> {
 /// Read the audit trail
 ///
 /// Newest first. For managers, and for the consultancy.
+///
+/// **Who:** managers; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/audit",
@@ -201,13 +204,15 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
 ///
 /// One line an entry, in the order of the chain, at most 1,000 an answer; `Link` leads to the next. `docs/audit.md`
 /// says how to check the chain, and `verify-audit` does it.
+///
+/// **Who:** managers; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/audit/export",
     operation_id = "exportAuditTrail",
     tag = "audit",
     params(
-        ("from" = Option<u64>, Query, description = "Sequence of the first line; 1 if absent", minimum = 1),
+        ("from" = Option<u64>, Query, description = "Sequence of the first line; 1 if absent", minimum = 1, example = 1),
         AccountChoice,
     ),
     responses(
@@ -256,7 +261,7 @@ impl Asked {
         let refused = || {
             Problem::new(Kind::InvalidRequest).because("Some fields were refused.").at(
                 "/from",
-                portico_http::FieldCode::OutOfRange,
+                FieldCode::OutOfRange,
                 "must be a number from 1 on",
             )
         };

@@ -16,8 +16,7 @@ use portico_domain::{
 };
 use portico_http::{
     AccountChoice, Amended, Amendment, AmendmentRefusals, Caller, ClientCaller, FieldCode, Fields,
-    IdempotencyKey, Made, Misfit, Once, Problem, RecordSettingRefusals, finish, views::CaseView,
-    visible_case,
+    IdempotencyKey, Made, Once, Problem, RecordSettingRefusals, Unfit, finish, views::CaseView, visible_case,
 };
 use portico_store::{Store, StoreError, Ticket, engine::Table};
 use serde::Deserialize;
@@ -26,8 +25,6 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// How often a lost race for a case is run again.
 const RACES_MAX: usize = 5;
-
-const NOTHING_TO_CHANGE: Misfit = Misfit(FieldCode::Missing, "must have a subject or a description");
 
 /// What this function works with.
 #[derive(Clone)]
@@ -108,13 +105,18 @@ enum ReasonChoice {
 ///
 /// Whoever may see a case may close it. It is closed in the portal at once, in Salesforce soon after, and what was
 /// worked on it is billed then. 409 `wrong-state` if it is closed already.
+///
+/// **Who:** members, managers and billing contacts of a client company who may see the case.
+///
+/// **Repeating:** safe with the same `Idempotency-Key` for 48 hours: done once, and the first answer again, with
+/// `Idempotency-Replayed: true`.
 #[utoipa::path(
     post,
     path = "/cases/{caseId}/close",
     operation_id = "closeCase",
     tag = "cases",
     request_body = CloseBody,
-    params(("caseId" = String, Path, description = "The case"), IdempotencyKey),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), IdempotencyKey),
     responses((status = 200, description = "The case, closed", body = CaseView), AmendmentRefusals),
 )]
 async fn close(
@@ -140,13 +142,18 @@ pub struct ReopenBody {}
 /// Open a case again
 ///
 /// Whoever may see a case may open it again. 409 `wrong-state` if it is open.
+///
+/// **Who:** members, managers and billing contacts of a client company who may see the case.
+///
+/// **Repeating:** safe with the same `Idempotency-Key` for 48 hours: done once, and the first answer again, with
+/// `Idempotency-Replayed: true`.
 #[utoipa::path(
     post,
     path = "/cases/{caseId}/reopen",
     operation_id = "reopenCase",
     tag = "cases",
     request_body = ReopenBody,
-    params(("caseId" = String, Path, description = "The case"), IdempotencyKey),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), IdempotencyKey),
     responses((status = 200, description = "The case, open", body = CaseView), AmendmentRefusals),
 )]
 async fn reopen(
@@ -170,19 +177,21 @@ pub struct EditBody {
     version: u64,
     /// In one line: 1 to 255 characters, no control characters.
     #[serde(default)]
-    #[schema(min_length = 1, max_length = 255)]
+    #[schema(schema_with = portico_http::schemas::subject)]
     subject: Option<String>,
     /// In full: up to 32,000 characters.
     #[serde(default)]
-    #[schema(max_length = 32000)]
+    #[schema(schema_with = portico_http::schemas::description)]
     description: Option<String>,
 }
+
+const NOTHING_SAID: Unfit = Unfit(FieldCode::Missing, "must have a subject or a description");
 
 impl EditBody {
     fn check(self) -> Result<(u64, Option<Subject>, Option<Description>), Problem> {
         let mut fields = Fields::new();
         let something = (self.subject.is_some() || self.description.is_some()).then_some(());
-        let something = fields.take("", something.ok_or(NOTHING_TO_CHANGE));
+        let something = fields.take("", something.ok_or(NOTHING_SAID));
         let subject = fields.take("/subject", self.subject.map(Subject::try_from).transpose());
         let description =
             fields.take("/description", self.description.map(Description::try_from).transpose());
@@ -197,13 +206,18 @@ impl EditBody {
 ///
 /// Only who raised a case may, and only while no agent has picked it up: 409 `wrong-state` after that. 409
 /// `changed-since` if it is at another version than the words are meant for.
+///
+/// **Who:** whoever raised the case.
+///
+/// **Repeating:** safe with the same `Idempotency-Key` for 48 hours: done once, and the first answer again, with
+/// `Idempotency-Replayed: true`.
 #[utoipa::path(
     patch,
     path = "/cases/{caseId}",
     operation_id = "editCase",
     tag = "cases",
     request_body = EditBody,
-    params(("caseId" = String, Path, description = "The case"), IdempotencyKey),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), IdempotencyKey),
     responses((status = 200, description = "The case in other words", body = CaseView), AmendmentRefusals),
 )]
 async fn edit(
@@ -248,12 +262,16 @@ async fn amend(
 ///
 /// To be told of it. Whoever may see a case may follow it; who raised it does from the start. Setting it twice is
 /// setting it once, so no `Idempotency-Key` is needed. 409 `wrong-state` if 50 people follow it already.
+///
+/// **Who:** everybody who may see the case; people of the consultancy name the `account`.
+///
+/// **Repeating:** safe: setting it twice is setting it once.
 #[utoipa::path(
     put,
     path = "/cases/{caseId}/follower",
     operation_id = "followCase",
     tag = "cases",
-    params(("caseId" = String, Path, description = "The case"), AccountChoice),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), AccountChoice),
     responses((status = 200, description = "The case, followed", body = CaseView), RecordSettingRefusals),
 )]
 async fn follow(
@@ -268,12 +286,16 @@ async fn follow(
 /// Stop following a case
 ///
 /// Stopping twice is stopping once.
+///
+/// **Who:** everybody who may see the case; people of the consultancy name the `account`.
+///
+/// **Repeating:** safe: setting it twice is setting it once.
 #[utoipa::path(
     delete,
     path = "/cases/{caseId}/follower",
     operation_id = "unfollowCase",
     tag = "cases",
-    params(("caseId" = String, Path, description = "The case"), AccountChoice),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), AccountChoice),
     responses((status = 200, description = "The case, no longer followed", body = CaseView), RecordSettingRefusals),
 )]
 async fn unfollow(

@@ -19,17 +19,14 @@ use portico_domain::{
     files::File,
 };
 use portico_http::{
-    AccountChoice, Amended, Amendment, Caller, ClientCaller, FieldCode, Fields, IdempotencyKey, Made, Misfit,
-    Once, PageBody, PageQuery, Problem, RecordCommandRefusals, RecordRefusals, cursor_refused, finish,
+    AccountChoice, Amended, Amendment, Caller, ClientCaller, FieldCode, Fields, IdempotencyKey, Made, Once,
+    PageBody, PageQuery, Problem, RecordCommandRefusals, RecordRefusals, Unfit, cursor_refused, finish,
     views::TimelineEntryView, visible_case,
 };
 use portico_store::{Store, engine::Table};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-
-/// A file of another case, of another account and none at all are refused alike.
-const NOT_OF_THIS_CASE: Misfit = Misfit(FieldCode::UnknownValue, "is not a file of this case");
 
 /// What this function works with.
 #[derive(Clone)]
@@ -96,17 +93,25 @@ pub struct CommentBody {
     files: Vec<String>,
 }
 
+/// Of another case, of another account, or not there at all.
+const NO_SUCH_FILE: Unfit = Unfit(FieldCode::UnknownValue, "is not a file of this case");
+
 /// Add a comment
 ///
 /// It stands at once, and follows to Salesforce in the order in which it was said. A longer text is refused: split
 /// it into several comments.
+///
+/// **Who:** members, managers and billing contacts of a client company who may see the case.
+///
+/// **Repeating:** safe with the same `Idempotency-Key` for 48 hours: done once, and the first answer again, with
+/// `Idempotency-Replayed: true`.
 #[utoipa::path(
     post,
     path = "/cases/{caseId}/comments",
     operation_id = "addComment",
     tag = "comments",
     request_body = CommentBody,
-    params(("caseId" = String, Path, description = "The case"), IdempotencyKey),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), IdempotencyKey),
     responses((status = 201, description = "The comment", body = TimelineEntryView), RecordCommandRefusals),
 )]
 async fn add(
@@ -157,7 +162,7 @@ impl CommentBody {
         let body = fields.take("/body", CommentText::try_from(self.body));
         let count = (self.files.len() <= FILES_MENTIONED_MAX).then_some(());
         let few_enough =
-            fields.take("/files", count.ok_or(Misfit(FieldCode::OutOfRange, "must be at most 10 files")));
+            fields.take("/files", count.ok_or(Unfit(FieldCode::TooMany, "must be at most 10 files")));
         let mut mentions = Vec::new();
         for (place, id) in self.files.iter().take(FILES_MENTIONED_MAX).enumerate() {
             let file = match id.parse::<FileId>() {
@@ -166,7 +171,7 @@ impl CommentBody {
             };
             let own = file.filter(|file| file.case == case.id && file.is_available());
             let pointer = format!("/files/{place}");
-            mentions.extend(fields.take(&pointer, own.ok_or(NOT_OF_THIS_CASE)).map(mention));
+            mentions.extend(fields.take(&pointer, own.ok_or(NO_SUCH_FILE)).map(mention));
         }
         match (body, few_enough) {
             (Some(body), Some(())) if mentions.len() == self.files.len() => Ok((body, mentions)),
@@ -183,12 +188,14 @@ fn mention(file: File) -> FileMention {
 ///
 /// What was said in public, newest first. A page looks through `limit` lines of the timeline and holds the comments
 /// among them, so it may be shorter, or empty: the end is where `next_cursor` is absent.
+///
+/// **Who:** everybody who may see the case; people of the consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/cases/{caseId}/comments",
     operation_id = "listComments",
     tag = "comments",
-    params(("caseId" = String, Path, description = "The case"), PageQuery, AccountChoice),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), PageQuery, AccountChoice),
     responses((status = 200, description = "A page of comments", body = PageBody<TimelineEntryView>), RecordRefusals),
 )]
 async fn list(

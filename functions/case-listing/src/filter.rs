@@ -5,8 +5,9 @@ use http::request::Parts;
 use portico_domain::{
     UserId,
     cases::{CaseFilter, Openness},
+    text::TextError,
 };
-use portico_http::{FieldCode, Fields, Kind, Misfit, Problem};
+use portico_http::{FieldCode, Fields, Kind, Problem, Unfit};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -31,10 +32,15 @@ struct Parameters {
     #[param(min_length = 1, max_length = 100, example = "High")]
     priority: Option<String>,
     /// Who raised it in the portal: a user id.
-    #[param(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-]{1,128}$")]
+    #[param(
+        min_length = 1,
+        max_length = 128,
+        pattern = "^[A-Za-z0-9_-]{1,128}$",
+        example = "22222222-2222-4222-8222-222222222222"
+    )]
     raised_by: Option<String>,
     /// The contract that it is about.
-    #[param(pattern = "^ctr_[0-9a-f]{32}$")]
+    #[param(pattern = "^ctr_[0-9a-f]{32}$", example = "ctr_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
     contract: Option<String>,
     /// What stands in subject or number, in any letter case.
     #[param(min_length = 1, max_length = 100, example = "printer")]
@@ -66,7 +72,7 @@ impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
                 .raised_by
                 .map(UserId::try_from)
                 .transpose()
-                .map_err(|_| Misfit(FieldCode::Malformed, "must be a user id")),
+                .map_err(|_| Unfit(FieldCode::Malformed, "must be a user id")),
         );
         let contract = fields.take("/contract", asked.contract.map(|id| id.parse()).transpose());
         match (openness, status, priority, raiser, contract, text) {
@@ -78,19 +84,20 @@ impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
     }
 }
 
-fn openness(text: Option<&str>) -> Result<Openness, Misfit> {
+fn openness(text: Option<&str>) -> Result<Openness, Unfit> {
     match text {
         None | Some("all") => Ok(Openness::All),
         Some("open") => Ok(Openness::Open),
         Some("closed") => Ok(Openness::Closed),
-        Some(_) => Err(Misfit(FieldCode::UnknownValue, "must be open, closed or all")),
+        Some(_) => Err(Unfit(FieldCode::UnknownValue, "must be open, closed or all")),
     }
 }
 
-fn word(text: Option<String>) -> Result<Option<String>, Misfit> {
+fn word(text: Option<String>) -> Result<Option<String>, TextError> {
     match text {
-        Some(text) if text.trim().is_empty() || text.chars().count() > VALUE_MAX => {
-            Err(Misfit(FieldCode::OutOfRange, "must have 1 to 100 characters"))
+        Some(text) if text.trim().is_empty() => Err(TextError::Empty),
+        Some(text) if text.chars().count() > VALUE_MAX => {
+            Err(TextError::TooLong { limit: VALUE_MAX, length: text.chars().count() })
         }
         text => Ok(text.map(|text| text.trim().to_owned())),
     }

@@ -113,10 +113,7 @@ async fn list(
     path = "/cases/{caseId}",
     operation_id = "readCase",
     tag = "cases",
-    params(
-        ("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"),
-        AccountChoice,
-    ),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), AccountChoice),
     responses((status = 200, description = "The case", body = CaseDetail), RecordRefusals),
 )]
 async fn detail(
@@ -142,12 +139,14 @@ async fn detail(
 ///
 /// What happened on it, newest first: status changes, public comments, files, hours, invoices. What the caller is
 /// not shown is left out, so a page may be shorter than `limit`.
+///
+/// **Who:** everybody who may see the case; people of the consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/cases/{caseId}/timeline",
     operation_id = "readTimeline",
     tag = "cases",
-    params(("caseId" = String, Path, description = "The case"), PageQuery, AccountChoice),
+    params(("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"), PageQuery, AccountChoice),
     responses((status = 200, description = "A page of it", body = PageBody<TimelineEntryView>), RecordRefusals),
 )]
 async fn timeline(

@@ -6,7 +6,7 @@ use portico_domain::{
     files::Declaration,
     people::Viewer,
 };
-use portico_http::{ClientCaller, FieldCode, Fields, FileBody, Misfit, Problem, schemas};
+use portico_http::{ClientCaller, FieldCode, Fields, FileBody, Problem, Unfit};
 use portico_store::StoreError;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -18,11 +18,11 @@ use crate::Deps;
 #[serde(deny_unknown_fields)]
 pub struct CaseBody {
     /// In one line: 1 to 255 characters, no control characters.
-    #[schema(schema_with = schemas::subject)]
+    #[schema(schema_with = portico_http::schemas::subject)]
     subject: String,
     /// In full: up to 32,000 characters.
     #[serde(default)]
-    #[schema(schema_with = schemas::description)]
+    #[schema(schema_with = portico_http::schemas::description)]
     description: String,
     /// What sort of request it is: one of the types in `GET /cases/choices`.
     #[serde(default, rename = "type")]
@@ -109,16 +109,16 @@ impl CaseBody {
     }
 }
 
-const TOO_MANY_FILES: Misfit =
-    Misfit(FieldCode::OutOfRange, "must be at most 10 files; add more to the case afterwards");
-const NO_SUCH_TYPE: Misfit = Misfit(FieldCode::UnknownValue, "is not one of the types in GET /cases/choices");
-const NO_SUCH_CONTRACT: Misfit =
-    Misfit(FieldCode::UnknownValue, "is not one of the contracts in GET /cases/choices");
-const NO_SUCH_CONTACT: Misfit =
-    Misfit(FieldCode::UnknownValue, "is not one of the contacts in GET /cases/choices");
+const TOO_MANY_FILES: Unfit =
+    Unfit(FieldCode::TooMany, "must be at most 10 files; add more to the case afterwards");
+const NO_SUCH_TYPE: Unfit = Unfit(FieldCode::UnknownValue, "is not one of the types in GET /cases/choices");
+const NO_SUCH_CONTRACT: Unfit =
+    Unfit(FieldCode::UnknownValue, "is not one of the contracts in GET /cases/choices");
+const NO_SUCH_CONTACT: Unfit =
+    Unfit(FieldCode::UnknownValue, "is not one of the contacts in GET /cases/choices");
 
 /// What is wrong with a field, if something is.
-type Checked<T> = Result<Option<T>, Misfit>;
+type Checked<T> = Result<Option<T>, Unfit>;
 
 fn known_type(deps: &Deps, wanted: Option<String>) -> Checked<CaseType> {
     let Some(wanted) = wanted else { return Ok(None) };

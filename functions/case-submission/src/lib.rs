@@ -263,6 +263,8 @@ pub struct Colleague {
 /// Read what a new case may say
 ///
 /// The choices of the form: types, priorities, contracts in force, and colleagues to name as contact.
+///
+/// **Who:** members, managers and billing contacts of a client company.
 #[utoipa::path(
     get,
     path = "/cases/choices",

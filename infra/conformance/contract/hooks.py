@@ -1,4 +1,4 @@
-"""What a client knows and a generator cannot: keys are used once, and cursors come from the API.
+"""What a client knows and a generator cannot: keys are used once, and cursors and ids come from the API.
 
 Only requests that are meant to be taken are touched; those that are meant to be refused go out as generated.
 """
@@ -12,6 +12,11 @@ import schemathesis
 from schemathesis import GenerationMode
 
 KEY = "Idempotency-Key"
+# Fields of bodies that name other records; each may be left out.
+REFERENCES = {
+    ("POST", "/cases"): ("contract", "contact", "type"),
+    ("POST", "/cases/{caseId}/comments"): ("files",),
+}
 COMMANDS = itertools.count(1)
 
 
@@ -34,3 +39,7 @@ def before_call(context, case, kwargs):
     # A cursor is opaque, so a made-up one is refused, as it must be: the first page is asked for instead.
     if case.query and "cursor" in case.query and not is_cursor(str(case.query["cursor"])):
         del case.query["cursor"]
+    # What a body refers to must be the caller's own; a made-up reference is refused, as it must be.
+    if isinstance(case.body, dict):
+        for name in REFERENCES.get((case.operation.method.upper(), case.operation.path), ()):
+            case.body.pop(name, None)

@@ -168,10 +168,13 @@ fn add_answer(operation: &mut Value, example: &Example) {
     else {
         return;
     };
-    if let Some(media) = response.pointer_mut("/content/application~1json")
+    let content = response.get_mut("content").and_then(Value::as_object_mut);
+    if let Some((name, media)) = content.and_then(|content| content.iter_mut().next())
         && let Some(body) = example.answer.get("body")
     {
-        insert_example(media, &example.name, body.clone());
+        // The snapshot has every body that could be read as JSON as such, also a single line of it.
+        let is_text = name != "application/json" && !body.is_string();
+        insert_example(media, &example.name, if is_text { body.to_string().into() } else { body.clone() });
     }
     for (name, header) in response.get_mut("headers").and_then(Value::as_object_mut).into_iter().flatten() {
         let sent = example.answer.pointer(&format!("/multiValueHeaders/{}/0", name.to_lowercase()));

@@ -135,6 +135,11 @@ impl de::Error for Misfit {
     }
 }
 
+/// The number if it is whole and not negative. JSON Schema counts 7.0 as whole, and so do many clients that write it.
+fn whole(number: &serde_json::Number) -> Option<u64> {
+    number.as_u64().or_else(|| number.to_string().strip_suffix(".0")?.parse().ok())
+}
+
 /// Serde names numbers by Rust's types.
 fn must_be(expected: &dyn Expected) -> String {
     let expected = expected.to_string();
@@ -255,7 +260,7 @@ impl<'de> Deserializer<'de> for Node {
         match self {
             Self::Null => visitor.visit_unit(),
             Self::Bool(value) => visitor.visit_bool(value),
-            Self::Number(number) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
+            Self::Number(number) => match (whole(&number), number.as_i64(), number.as_f64()) {
                 (Some(number), _, _) => visitor.visit_u64(number),
                 (None, Some(number), _) => visitor.visit_i64(number),
                 (None, None, Some(number)) => visitor.visit_f64(number),
@@ -393,6 +398,8 @@ mod tests {
         let body: Body = read(br#"{"name":"a","urgency":"high","size":7,"parts":[{"id":1}]}"#).unwrap();
         let parts = vec![Part { id: 1 }];
         assert_eq!(body, Body { name: "a".to_owned(), urgency: Urgency::High, size: Some(7), parts });
+        let body: Body = read(br#"{"name":"a","size":7.0}"#).unwrap();
+        assert_eq!(body.size, Some(7));
         let body: Body = read(br#"{"name":"a","size":null}"#).unwrap();
         assert_eq!(body.size, None);
     }

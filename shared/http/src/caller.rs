@@ -60,6 +60,8 @@ where
             Person::Client(person) => {
                 // There is one account that they may name, and any other one is not there.
                 if entered.is_some_and(|account| account != person.tenant().account()) {
+                    let actor = Origin::of(&parts.method, &parts.extensions).actor(person.viewer());
+                    remember(parts, state, person.tenant(), actor).await;
                     return Err(Problem::not_found());
                 }
                 (*person.tenant(), person.viewer().clone())

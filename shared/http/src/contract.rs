@@ -90,7 +90,7 @@ pub struct RecordCommandRefusals;
 #[derive(Debug)]
 pub struct AmendmentRefusals;
 
-/// How setting something on a record refuses, which takes no body: 404, 409 where the record does not allow it, and
+/// How setting something on a record refuses, which takes no body: 400, 404, 409 where the record does not allow it, and
 /// those of [`SignedInRefusals`].
 #[derive(Debug)]
 pub struct RecordSettingRefusals;
@@ -143,7 +143,7 @@ impl IntoResponses for AmendmentRefusals {
 
 impl IntoResponses for RecordSettingRefusals {
     fn responses() -> Responses {
-        references([[NOT_FOUND, WRONG_STATE].as_slice(), &SIGNED_IN])
+        references([READ.as_slice(), &[WRONG_STATE], &SIGNED_IN])
     }
 }
 

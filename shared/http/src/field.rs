@@ -1,6 +1,6 @@
 //! What is wrong with one field of a request: for programs a code, for people a sentence.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 
 use portico_domain::{cases::CommentError, files::FileError, ids::MalformedId, text::TextError};
 use portico_store::CursorError;
@@ -25,6 +25,8 @@ pub enum FieldCode {
     OutOfRange,
     /// Has more characters than the field holds.
     TooLong,
+    /// A list with more items than the field holds.
+    TooMany,
     /// The operation takes no field of this name.
     UnknownField,
     /// None of the values that the field takes.
@@ -59,29 +61,19 @@ pub trait FieldRefusal: Display {
     fn code(&self) -> FieldCode;
 }
 
-/// What is wrong with a field where no rule of the domain says it.
+/// What a route itself finds wrong with a field, where no rule of the domain says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Misfit(pub FieldCode, pub &'static str);
+pub struct Unfit(pub FieldCode, pub &'static str);
 
-impl Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.1)
     }
 }
 
-impl FieldRefusal for Misfit {
+impl FieldRefusal for Unfit {
     fn code(&self) -> FieldCode {
         self.0
-    }
-}
-
-impl FieldRefusal for CommentError {
-    fn code(&self) -> FieldCode {
-        match self {
-            Self::Empty => FieldCode::Empty,
-            Self::TooLong(_) => FieldCode::TooLong,
-            Self::ControlCharacter => FieldCode::ControlCharacter,
-        }
     }
 }
 
@@ -90,6 +82,16 @@ impl FieldRefusal for TextError {
         match self {
             Self::Empty => FieldCode::Empty,
             Self::TooLong { .. } => FieldCode::TooLong,
+            Self::ControlCharacter => FieldCode::ControlCharacter,
+        }
+    }
+}
+
+impl FieldRefusal for CommentError {
+    fn code(&self) -> FieldCode {
+        match self {
+            Self::Empty => FieldCode::Empty,
+            Self::TooLong(_) => FieldCode::TooLong,
             Self::ControlCharacter => FieldCode::ControlCharacter,
         }
     }

@@ -23,7 +23,7 @@ pub use contract::{
     AccountChoice, AmendmentRefusals, CommandRefusals, IdempotencyKey, ListRefusals, RecordCommandRefusals,
     RecordRefusals, RecordSettingRefusals, SharedComponents, SignedInRefusals,
 };
-pub use field::{FieldCode, FieldError, FieldRefusal, Misfit};
+pub use field::{FieldCode, FieldError, FieldRefusal, Unfit};
 pub use finish::finish;
 pub use once::{BODY_BYTES_MAX, KEY_LENGTH_MAX, Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};

@@ -44,7 +44,6 @@ pub fn description() -> Object {
         )))
         .max_length(Some(DESCRIPTION_MAX))
         .pattern(Some(format!("^[{WHITE_SPACE}]*{inside}[{WHITE_SPACE}]*$")))
-        .default(Some("".into()))
         .examples(["Since the update on Friday it prints nothing.\nThe printers in halls 1 and 2 are fine."])
         .build()
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    Fields, Problem, schemas,
+    Fields, Problem,
     views::{FileView, StoreRequest},
 };
 
@@ -14,7 +14,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
     /// Name to show. Never used as a path.
-    #[schema(schema_with = schemas::file_name)]
+    #[schema(schema_with = crate::schemas::file_name)]
     name: String,
     /// Bytes, 1 to 5 GiB.
     #[schema(minimum = 1, maximum = 5368709120_u64, example = 5242880)]

@@ -75,15 +75,23 @@ impl<T> Routes<T> {
         Ok(())
     }
 
-    /// The route for a method and a raw path. A literal segment wins over a parameter, a method over `ANY`.
+    /// The route for a method and a raw path. The resource is chosen first, and a literal segment wins over a
+    /// parameter: where it lacks the method, no other resource is asked. A method wins over `ANY`.
     #[must_use]
     pub fn find(&self, method: &str, path: &str) -> Option<Match<'_, T>> {
         let fits = |route: &&Route<T>| route.method == method || route.method == "ANY";
+        let resource = self
+            .0
+            .iter()
+            .filter_map(|route| Some((capture(&route.segments, path)?.len(), &route.resource)))
+            .min_by_key(|(parameters, _)| *parameters)?
+            .1;
         self.0
             .iter()
+            .filter(|route| route.resource == *resource)
             .filter(fits)
             .filter_map(|route| Some(Match { route, parameters: capture(&route.segments, path)? }))
-            .min_by_key(|found| (found.parameters.len(), found.route.method == "ANY"))
+            .min_by_key(|found| found.route.method == "ANY")
     }
 
     /// Whether any method is there for a raw path: a preflight asks for the resource, not for a method.
