@@ -54,7 +54,10 @@ const ORIGINAL_CASE: &str = "case_aaaaaaaaaaaa";
 const ORIGINAL_ACCOUNT: &str = "acct_aaaaaaaaaaaa";
 
 const BIG_MANAGER: &str = "66666666-6666-4666-8666-666666666666";
+/// Has few cases among many.
 const BIG_MEMBER: &str = "77777777-7777-4777-8777-777777777777";
+/// Has raised nearly all of them.
+const BIG_RAISER: &str = "88888888-8888-4888-8888-888888888888";
 
 fn big_account() -> AccountId {
     AccountId::from_uuid(uuid::Uuid::from_u128(0x7000_8000_0000_0000_0000 + 0xa3))
@@ -83,12 +86,20 @@ fn jonas() -> Option<SalesforceId> {
 }
 
 /// A case of the size that cases have: a paragraph of text, in Salesforce as well.
+fn contact_of(person: &str) -> Option<SalesforceId> {
+    match person {
+        BIG_MEMBER => jonas(),
+        BIG_RAISER => mara(),
+        _ => None,
+    }
+}
+
 fn typical(id: CaseId, account: AccountId, (by, contact): Named, place: u64) -> Case {
     let case = case(id, "Working", false);
     let minutes = i64::try_from(place).unwrap();
     Case {
         account,
-        audience: Audience { raised_by: Some(Raiser { user: user(by), contact }), contact },
+        audience: Audience { raised_by: Some(Raiser { user: user(by), contact: contact_of(by) }), contact },
         description: "Since the restart this morning the scanner reads nothing at all. ".repeat(4),
         last_activity_at: case.last_activity_at + SignedDuration::from_mins(minutes),
         ..case
@@ -105,8 +116,9 @@ async fn furnish(world: &World) {
     world.store.provision_account(&company).await.unwrap();
     let [some_manager, some_member, ..] = memberships();
     for (who, contact, like, role) in [
-        (BIG_MANAGER, mara(), some_manager, ClientRole::Manager),
-        (BIG_MEMBER, jonas(), some_member, ClientRole::Member),
+        (BIG_MANAGER, None, some_manager, ClientRole::Manager),
+        (BIG_MEMBER, jonas(), some_member.clone(), ClientRole::Member),
+        (BIG_RAISER, mara(), some_member, ClientRole::Member),
     ] {
         let position = Position::Client { account: big_account(), role, contact };
         let state = MembershipState::Active;
@@ -114,8 +126,8 @@ async fn furnish(world: &World) {
         world.store.provision_member(&who).await.unwrap();
     }
     // The member's own are the oldest, last in the account's list, and each is theirs for another reason.
-    let own: [Named; OWN_CASES] = [(BIG_MEMBER, jonas()), (BIG_MANAGER, jonas()), (BIG_MEMBER, None)];
-    let others = std::iter::repeat((BIG_MANAGER, mara()));
+    let own: [Named; OWN_CASES] = [(BIG_MEMBER, jonas()), (BIG_RAISER, jonas()), (BIG_MEMBER, None)];
+    let others = std::iter::repeat((BIG_RAISER, mara()));
     for (place, named) in (0..ACCOUNT_CASES[0]).zip(own.into_iter().chain(others)) {
         let id = match place.checked_sub(FIRST_ORIGINAL) {
             Some(after) if after < ORIGINALS => original(place),
@@ -125,7 +137,7 @@ async fn furnish(world: &World) {
     }
     // Nobody reads them, so they may be short.
     for place in 0..ORIGINALS {
-        let other = typical(original(place), another_account(), (BIG_MANAGER, mara()), place);
+        let other = typical(original(place), another_account(), (BIG_RAISER, mara()), place);
         save(world, &Case { description: String::new(), ..other }).await;
     }
 }
@@ -151,20 +163,21 @@ async fn assert_copied(world: &World, number: u64) {
     let place = FIRST_ORIGINAL;
     let id = u128::from(number) << 80 | (ORIGINAL + u128::from(place)) & ((1 << 80) - 1);
     let id = CaseId::from_uuid(uuid::Uuid::from_u128(id));
-    let expected = typical(id, big_account(), (BIG_MANAGER, mara()), place);
+    let expected = typical(id, big_account(), (BIG_RAISER, mara()), place);
     let tenant = Tenant::of_case(&expected);
     assert_eq!(world.store.case(&tenant, id).await.unwrap(), Some(expected));
     assert_eq!(world.cases(&tenant, PageSize::MAX).await.len(), usize::from(PageSize::MAX));
 }
 
 /// Requests that only read: how each is called in the table, and how many cases a list has to show.
-fn reads() -> [(&'static str, Option<usize>, Request); 3] {
+fn reads() -> [(&'static str, Option<usize>, Request); 4] {
     let page = || Request::sample("case-listing-page").with_query("limit", "25");
     let detail =
         Request::sample("case-listing-detail").with_path("caseId", &original(FIRST_ORIGINAL).to_string());
     [
         ("a page of 25, manager", Some(25), page().by(BIG_MANAGER)),
-        ("a page of 25, member", Some(OWN_CASES), page().by(BIG_MEMBER)),
+        ("a page of 25, member with few", Some(OWN_CASES), page().by(BIG_MEMBER)),
+        ("a page of 25, member with nearly all", None, page().by(BIG_RAISER)),
         ("one case", None, detail.by(BIG_MANAGER)),
     ]
 }
@@ -173,14 +186,16 @@ fn total(bill: &[Metered]) -> Decimal {
     bill.iter().map(Metered::total).sum()
 }
 
-/// A line for each request: what it used where.
+/// A line for each request: what it used where. In the order of the alphabet, because some go out together.
 fn itemised(bill: &[Metered]) -> String {
-    bill.iter().fold(String::new(), |mut text, metered| {
+    let line = |metered: &Metered| {
         let parts: Vec<String> =
             metered.units.iter().map(|(part, used)| format!("{part} {}", used.normalize())).collect();
-        writeln!(text, "    {}: {}", metered.name, parts.join(", ")).unwrap();
-        text
-    })
+        format!("    {}: {}\n", metered.name, parts.join(", "))
+    };
+    let mut lines: Vec<String> = bill.iter().map(line).collect();
+    lines.sort_unstable();
+    lines.concat()
 }
 
 fn assert_table(name: &str, table: &str) {

@@ -185,15 +185,14 @@ impl Case {
         }
     }
 
-    /// Salesforce took the case and gave it a number. `None` if the portal knew already.
-    pub fn numbered(&self, salesforce_id: SalesforceId, number: String, now: Timestamp) -> Option<Self> {
+    /// Salesforce took the case and gave it a number, which is no activity on it. `None` if the portal knew already.
+    pub fn numbered(&self, salesforce_id: SalesforceId, number: String) -> Option<Self> {
         if self.number.is_some() {
             return None;
         }
         Some(Self {
             salesforce_id: Some(salesforce_id),
             number: Some(number),
-            last_activity_at: self.last_activity_at.max(now),
             version: self.version + 1,
             ..self.clone()
         })

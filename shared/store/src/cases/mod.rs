@@ -139,7 +139,7 @@ impl Store {
         let tenant = Tenant::new(case.account);
         let mut case = case.clone();
         for _ in 0..RACES_MAX {
-            let Some(numbered) = case.numbered(salesforce_id, number.to_owned(), now) else {
+            let Some(numbered) = case.numbered(salesforce_id, number.to_owned()) else {
                 return Ok(case);
             };
             let entry = TimelineEntry::new(Happening::Numbered { number: number.to_owned() }, now, random);
