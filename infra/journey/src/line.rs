@@ -290,17 +290,17 @@ async fn retried(person: &Person, key: &str, body: &Json) -> Result<String, Brok
     tokio::time::timeout(RECOVERY, again).await.map_err(|_| Broken::new("still in flight after a minute"))?
 }
 
-fn listed(detail: &Json, pointer: &str, id: &str) -> Option<()> {
+pub(crate) fn listed(detail: &Json, pointer: &str, id: &str) -> Option<()> {
     let items = detail.pointer(pointer).and_then(Json::as_array)?;
     items.iter().any(|item| item.get("id").and_then(Json::as_str) == Some(id)).then_some(())
 }
 
-fn text(record: &Json, field: &str) -> String {
+pub(crate) fn text(record: &Json, field: &str) -> String {
     record.get(field).and_then(Json::as_str).unwrap_or_default().to_owned()
 }
 
 /// Tells this run's things from another's.
-fn unique() -> String {
+pub(crate) fn unique() -> String {
     #[expect(clippy::disallowed_methods, reason = "an independent client has its own clock")]
     let now = jiff::Timestamp::now();
     format!("{}-{}", std::process::id(), now.as_nanosecond())

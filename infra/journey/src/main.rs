@@ -7,6 +7,7 @@ mod agent;
 mod attack;
 mod audit;
 mod cloud;
+mod conversation;
 mod http;
 mod line;
 mod live;
@@ -82,6 +83,7 @@ async fn travel(report: &mut Report) -> Result<(), Broken> {
         _ => report.step("start a cloud of its own, with empty data", Cloud::start()).await?,
     };
     let line = line::walk(report, &cloud).await?;
+    conversation::hold(report, &cloud, &line).await?;
     attack::try_everything(report, &cloud, &line).await?;
     audit::check(report, &line).await?;
     line::measure(report, &cloud, &line, arguments.changes).await?;

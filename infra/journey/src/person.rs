@@ -83,6 +83,10 @@ impl Person {
         self.send(Method::POST, path, Some(key), Some(body)).await
     }
 
+    pub(crate) async fn patch(&self, path: &str, key: &str, body: &Json) -> Result<Answer, Broken> {
+        self.send(Method::PATCH, path, Some(key), Some(body)).await
+    }
+
     async fn send(
         &self,
         method: Method,
