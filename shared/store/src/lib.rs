@@ -5,7 +5,7 @@
 //! | accounts | account | name and address of one client company |
 //! | members | user; index `by-account` | who a signed-in person is; who belongs to an account |
 //! | contracts | account / contract | what is agreed with an account |
-//! | cases | account / case; index `by-activity` | one case; an account's cases, newest activity first |
+//! | cases | account / case; indexes `by-activity`, `by-raiser`, `by-contact` | one case; the cases of an account or of a person in it, newest activity first |
 //! | case_activity | account#case / time#entry | a case's timeline, newest first |
 //! | time_entries | account#case / entry | what was worked on a case |
 //! | files | account / file; index `by-case` | one file; a case's files |
