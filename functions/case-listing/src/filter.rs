@@ -4,7 +4,7 @@ use axum::extract::{FromRequestParts, Query};
 use http::request::Parts;
 use portico_domain::{
     UserId,
-    cases::{CaseFilter, Openness},
+    cases::{CaseField, CaseFilter, CaseProcess, Openness},
     text::TextError,
 };
 use portico_http::{FieldCode, Fields, Kind, Problem, Unfit};
@@ -81,6 +81,23 @@ impl<S: Send + Sync> FromRequestParts<S> for FilterQuery {
             }
             _ => Err(fields.refusal()),
         }
+    }
+}
+
+impl FilterQuery {
+    /// The filter, if it asks only for what clients are shown: what is kept from them could otherwise be found out by
+    /// asking for it.
+    pub(crate) fn of_what_is_shown(self, process: &CaseProcess) -> Result<CaseFilter, Problem> {
+        let mut fields = Fields::new();
+        for (pointer, asked, field) in [
+            ("/priority", self.0.priority.is_some(), CaseField::Priority),
+            ("/contract", self.0.contract.is_some(), CaseField::Contract),
+        ] {
+            if asked && !process.shows(field) {
+                fields.refuse(pointer, FieldCode::UnknownField, "is not shown in this portal");
+            }
+        }
+        if fields.is_empty() { Ok(self.0) } else { Err(fields.refusal()) }
     }
 }
 

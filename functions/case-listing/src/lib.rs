@@ -97,7 +97,8 @@ async fn list(
     page: PageQuery,
     filter: FilterQuery,
 ) -> Result<Json<PageBody<CaseSummaryView>>, Problem> {
-    let found = deps.store.cases(caller.tenant(), caller.viewer(), &filter.0, page.size, page.cursor).await?;
+    let filter = filter.of_what_is_shown(&deps.process)?;
+    let found = deps.store.cases(caller.tenant(), caller.viewer(), &filter, page.size, page.cursor).await?;
     let found = found.map_err(cursor_refused)?;
     let items = found.items.iter().map(|case| CaseSummaryView::new(case, &deps.process)).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))

@@ -384,6 +384,11 @@ impl Fields {
         self.errors.push(FieldError::new(pointer, code, detail));
     }
 
+    /// Whether nothing was noted.
+    pub fn is_empty(&self) -> bool {
+        self.errors.is_empty()
+    }
+
     /// The refusal that names every field noted.
     pub fn refusal(self) -> Problem {
         let errors = self.errors;

@@ -597,6 +597,35 @@ pub async fn hides_behind_the_path_secret(sample: &Sample) {
     assert_eq!(sample.world.stack.emulators.queues().depth("SyncQueue").await.unwrap().visible, 0);
 }
 
+/// Staff keep priority, type, contract and hours to themselves: none of it is in any answer, and nobody can find it out
+/// by asking for it.
+#[tokio::test]
+async fn case_t06_a_field_that_is_not_shown_cannot_be_asked_for() {
+    let world = World::start().await;
+    let mut variables = world.variables("case-listing");
+    variables.insert("CASE_FIELDS_SHOWN".to_owned(), "none".to_owned());
+    let guard = world.guard(world.grants("case-listing")).await;
+    let listing = world.boot_with("case-listing", variables, &guard).await.unwrap();
+    let ask = async |event: Value| -> Value {
+        let answer = listing.invoke(crate::world::lambda_event(&event.to_string())).await.unwrap();
+        serde_json::from_str(answer.get()).unwrap()
+    };
+    for sample in ["case-listing-detail", "case-listing-filtered", "case-listing-timeline"] {
+        let answer = ask(serde_json::from_str(&text(sample)).unwrap()).await;
+        assert_eq!(answer["statusCode"], 200, "{answer}");
+        let body: Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        for word in ["\"priority\"", "\"type\"", "\"contract\"", "hours_logged", "minutes"] {
+            assert!(!body.to_string().contains(word), "{sample} says {word}: {body}");
+        }
+    }
+    for (name, value) in [("priority", "Medium"), ("contract", "ctr_d0a1b511bd455353aaf35a345ce21d5c")] {
+        let mut event: Value = serde_json::from_str(&text("case-listing-filtered")).unwrap();
+        event["queryStringParameters"] = json!({ name: value });
+        event["multiValueQueryStringParameters"] = json!({ name: [value] });
+        assert_eq!(ask(event).await["statusCode"], 400);
+    }
+}
+
 /// One file through every host: [`lambda_http::request::from_str`] makes the same request of it.
 #[tokio::test]
 async fn a_sample_is_a_request_for_the_routes_themselves() {
