@@ -168,9 +168,11 @@ async fn reopen(
     amend(&deps, &caller, &ticket, &id, |case| Ok(case.reopen(caller.name(), &deps.process, now)?)).await
 }
 
-/// A case in other words. What is left out stays as it is.
+/// A case in other words: another subject, another description or both. What is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+// The version, and something that it is for.
+#[schema(min_properties = 2)]
 pub struct EditBody {
     /// The version of the case that the words are meant for.
     #[schema(minimum = 1)]
