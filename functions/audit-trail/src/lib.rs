@@ -28,7 +28,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 const LINES_MAX: u16 = 1_000;
 /// Largest sequence that can be asked for: the largest whole number that every reader of JSON has exactly (RFC 8259,
 /// section 6). The store orders entries by 16 digits, which hold it.
-const SEQUENCE_MAX: u64 = 9_007_199_254_740_991;
+pub const SEQUENCE_MAX: u64 = 9_007_199_254_740_991;
 /// One JSON text a line (<https://github.com/ndjson/ndjson-spec>).
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 /// Tells `lambda_http` that this media type is text. It would otherwise hand it over in base64, which a REST API
@@ -271,7 +271,9 @@ impl Asked {
         let Query(Entered { from, account }) = Query::try_from_uri(uri).map_err(|_| refused())?;
         let from = match from {
             None => 1,
-            Some(text) => text.parse().ok().filter(|from| (1..=SEQUENCE_MAX).contains(from)).ok_or_else(refused)?,
+            Some(text) => {
+                text.parse().ok().filter(|from| (1..=SEQUENCE_MAX).contains(from)).ok_or_else(refused)?
+            }
         };
         Ok(Self { from, account })
     }

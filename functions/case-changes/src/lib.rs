@@ -16,15 +16,13 @@ use portico_domain::{
 };
 use portico_http::{
     AccountChoice, Amended, Amendment, AmendmentRefusals, Caller, ClientCaller, FieldCode, Fields,
-    IdempotencyKey, Made, Once, Problem, RecordSettingRefusals, Unfit, finish, views::CaseView, visible_case,
+    IdempotencyKey, Made, Once, Problem, RACES_MAX, RecordSettingRefusals, Unfit, finish, views::CaseView,
+    visible_case,
 };
 use portico_store::{Store, StoreError, Ticket, engine::Table};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-
-/// How often a lost race for a case is run again.
-const RACES_MAX: usize = 5;
 
 /// What this function works with.
 #[derive(Clone)]

@@ -65,16 +65,6 @@ pub fn comment() -> Object {
         .build()
 }
 
-/// A text of 1 to `limit` characters to look for, not blank.
-pub fn sought(limit: usize) -> Object {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(limit))
-        .pattern(Some(format!("[^{WHITE_SPACE}]")))
-        .build()
-}
-
 /// A file's name.
 pub fn file_name() -> Object {
     line(FILE_NAME_MAX, "Name to show, never used as a path.", "printer.log")
