@@ -26,6 +26,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 /// Most lines of one answer. A line has about 700 bytes, and an answer of a function at most 6 MB.
 const LINES_MAX: u16 = 1_000;
+/// Largest sequence that can be asked for: the largest whole number that every reader of JSON has exactly (RFC 8259,
+/// section 6). The store orders entries by 16 digits, which hold it.
+pub const SEQUENCE_MAX: u64 = 9_007_199_254_740_991;
 /// One JSON text a line (<https://github.com/ndjson/ndjson-spec>).
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 /// Tells `lambda_http` that this media type is text. It would otherwise hand it over in base64, which a REST API
@@ -212,7 +215,7 @@ async fn list(State(deps): State<Deps>, caller: Caller, page: PageQuery) -> Resu
     operation_id = "exportAuditTrail",
     tag = "audit",
     params(
-        ("from" = Option<u64>, Query, description = "Sequence of the first line; 1 if absent", minimum = 1, example = 1),
+        ("from" = Option<u64>, Query, description = "Sequence of the first line; 1 if absent", minimum = 1, maximum = 9007199254740991_u64, example = 1),
         AccountChoice,
     ),
     responses(
@@ -262,13 +265,15 @@ impl Asked {
             Problem::new(Kind::InvalidRequest).because("Some fields were refused.").at(
                 "/from",
                 FieldCode::OutOfRange,
-                "must be a number from 1 on",
+                "must be a number from 1 to 9007199254740991",
             )
         };
         let Query(Entered { from, account }) = Query::try_from_uri(uri).map_err(|_| refused())?;
         let from = match from {
             None => 1,
-            Some(text) => text.parse().ok().filter(|from| *from > 0).ok_or_else(refused)?,
+            Some(text) => {
+                text.parse().ok().filter(|from| (1..=SEQUENCE_MAX).contains(from)).ok_or_else(refused)?
+            }
         };
         Ok(Self { from, account })
     }

@@ -16,15 +16,13 @@ use portico_domain::{
 };
 use portico_http::{
     AccountChoice, Amended, Amendment, AmendmentRefusals, Caller, ClientCaller, FieldCode, Fields,
-    IdempotencyKey, Made, Once, Problem, RecordSettingRefusals, Unfit, finish, views::CaseView, visible_case,
+    IdempotencyKey, Made, Once, Problem, RACES_MAX, RecordSettingRefusals, Unfit, finish, views::CaseView,
+    visible_case,
 };
 use portico_store::{Store, StoreError, Ticket, engine::Table};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
-
-/// How often a lost race for a case is run again.
-const RACES_MAX: usize = 5;
 
 /// What this function works with.
 #[derive(Clone)]
@@ -168,9 +166,11 @@ async fn reopen(
     amend(&deps, &caller, &ticket, &id, |case| Ok(case.reopen(caller.name(), &deps.process, now)?)).await
 }
 
-/// A case in other words. What is left out stays as it is.
+/// A case in other words: another subject, another description or both. What is left out stays as it is.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+// The version, and something that it is for.
+#[schema(min_properties = 2)]
 pub struct EditBody {
     /// The version of the case that the words are meant for.
     #[schema(minimum = 1)]

@@ -83,9 +83,8 @@ pub fn api() -> OpenApiRouter<Deps> {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommentBody {
-    /// Markdown: paragraphs, emphasis, code, quotes, lists, links. Up to 3,600 bytes of UTF-8, because Salesforce
-    /// holds 4,000 with the author's name; HTML is shown as text.
-    #[schema(min_length = 1, max_length = 3600, example = "It works again since **10:00**, thank you.")]
+    /// Markdown.
+    #[schema(schema_with = portico_http::schemas::comment)]
     body: String,
     /// Ids of files of the case that it speaks of, up to 10.
     #[serde(default)]

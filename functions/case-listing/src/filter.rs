@@ -26,10 +26,10 @@ struct Parameters {
     #[param(value_type = Option<String>, pattern = "^(open|closed|all)$", example = "open")]
     state: Option<String>,
     /// The consultancy's word for where it stands, in any letter case.
-    #[param(min_length = 1, max_length = 100, example = "Working")]
+    #[param(min_length = 1, max_length = 100, pattern = r"\S", example = "Working")]
     status: Option<String>,
     /// The consultancy's word for how urgent it is, in any letter case.
-    #[param(min_length = 1, max_length = 100, example = "High")]
+    #[param(min_length = 1, max_length = 100, pattern = r"\S", example = "High")]
     priority: Option<String>,
     /// Who raised it in the portal: a user id.
     #[param(
@@ -43,7 +43,7 @@ struct Parameters {
     #[param(pattern = "^ctr_[0-9a-f]{32}$", example = "ctr_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
     contract: Option<String>,
     /// What stands in subject or number, in any letter case.
-    #[param(min_length = 1, max_length = 100, example = "printer")]
+    #[param(min_length = 1, max_length = 100, pattern = r"\S", example = "printer")]
     text: Option<String>,
 }
 

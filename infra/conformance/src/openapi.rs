@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use portico_domain::{
-    cases::{DESCRIPTION_MAX, SUBJECT_MAX},
+    cases::{COMMENT_BYTES_MAX, DESCRIPTION_MAX, FILES_MENTIONED_MAX, SUBJECT_MAX},
     files::{DOWNLOAD_WINDOW, FILE_BYTES_MAX, FILE_NAME_MAX, MediaType, UPLOAD_WINDOW},
 };
 use portico_http::{BODY_BYTES_MAX, KEY_LENGTH_MAX, SharedComponents};
@@ -112,6 +112,8 @@ its list.
 | Cursor | {} characters |
 | Subject of a case | {SUBJECT_MAX} characters |
 | Description of a case | {DESCRIPTION_MAX} characters |
+| Comment | {COMMENT_BYTES_MAX} bytes of UTF-8 |
+| Files that a comment speaks of | {FILES_MENTIONED_MAX} |
 | Name of a file | {FILE_NAME_MAX} characters |
 | Media type of a file | {} characters |
 | Content of a file | 1 to {FILE_BYTES_MAX} bytes (5 GiB) |

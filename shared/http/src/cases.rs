@@ -12,7 +12,7 @@ use portico_store::{Commit, Repeat, Store, StoreError, Tenant, Ticket};
 use crate::{ClientCaller, Kind, Made, Problem, repeated};
 
 /// How often a lost race for a case is run again.
-const RACES_MAX: usize = 5;
+pub const RACES_MAX: usize = 5;
 
 /// The case, if there is one and the viewer may see it. For everybody else it is not there, and what is not even an
 /// id is not there either: the answer is the same, so that nothing can be told apart.

@@ -18,7 +18,7 @@ mod uploads;
 pub mod views;
 
 pub use caller::{Caller, ClientCaller};
-pub use cases::{Amended, Amendment, visible_case};
+pub use cases::{Amended, Amendment, RACES_MAX, visible_case};
 pub use contract::{
     AccountChoice, AmendmentRefusals, CommandRefusals, IdempotencyKey, ListRefusals, RecordCommandRefusals,
     RecordRefusals, RecordSettingRefusals, SharedComponents, SignedInRefusals,

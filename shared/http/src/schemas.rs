@@ -1,7 +1,7 @@
 //! Schemas that no attribute can say, because their limits are the domain's.
 
 use portico_domain::{
-    cases::{DESCRIPTION_MAX, SUBJECT_MAX},
+    cases::{COMMENT_BYTES_MAX, DESCRIPTION_MAX, SUBJECT_MAX},
     files::FILE_NAME_MAX,
 };
 use utoipa::openapi::{Object, ObjectBuilder, Type};
@@ -10,6 +10,8 @@ use utoipa::openapi::{Object, ObjectBuilder, Type};
 const WHITE_SPACE: &str = r"\u0009-\u000d \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000";
 /// Control characters, as the inside of a character class.
 const CONTROL: &str = r"\u0000-\u001f\u007f-\u009f";
+/// What may stand inside a text of several lines: line feeds and tabs, and a carriage return only before a line feed.
+const INSIDE: &str = r"([^\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\u000d\u000a)*";
 
 /// One line of 1 to `limit` characters: what [`portico_domain::text::Line`] takes.
 pub fn line(limit: usize, description: &str, example: &str) -> Object {
@@ -34,8 +36,6 @@ pub fn subject() -> Object {
 
 /// A case's description: what [`portico_domain::text::Paragraphs`] takes.
 pub fn description() -> Object {
-    // Line feeds and tabs may stand inside, a carriage return only before a line feed.
-    let inside = r"([^\u0000-\u0008\u000b-\u001f\u007f-\u009f]|\u000d\u000a)*";
     ObjectBuilder::new()
         .schema_type(Type::String)
         .description(Some(format!(
@@ -43,8 +43,25 @@ pub fn description() -> Object {
              white space at both ends is cut off."
         )))
         .max_length(Some(DESCRIPTION_MAX))
-        .pattern(Some(format!("^[{WHITE_SPACE}]*{inside}[{WHITE_SPACE}]*$")))
+        .pattern(Some(format!("^[{WHITE_SPACE}]*{INSIDE}[{WHITE_SPACE}]*$")))
         .examples(["Since the update on Friday it prints nothing.\nThe printers in halls 1 and 2 are fine."])
+        .build()
+}
+
+/// What is said on a case: what [`portico_domain::cases::CommentText`] takes. Its limit counts bytes, which JSON Schema
+/// cannot say; `maxLength` is that of a text in ASCII.
+pub fn comment() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!(
+            "Markdown: paragraphs, emphasis, code, quotes, lists, links; HTML is shown as text. Up to {COMMENT_BYTES_MAX} \
+             bytes of UTF-8, because Salesforce holds 4,000 with the author's name. Not blank, and without control \
+             characters other than line breaks and tabs; white space at both ends is cut off."
+        )))
+        .min_length(Some(1))
+        .max_length(Some(COMMENT_BYTES_MAX))
+        .pattern(Some(format!("^[{WHITE_SPACE}]*[^{WHITE_SPACE}{CONTROL}]{INSIDE}[{WHITE_SPACE}]*$")))
+        .examples(["It works again since **10:00**, thank you."])
         .build()
 }
 

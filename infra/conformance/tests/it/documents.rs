@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use audit_trail::SEQUENCE_MAX;
 use portico_conformance::{COMMAND, documents, openapi, root};
 use portico_domain::{
     billing::MINUTES_MAX,
+    cases::{COMMENT_BYTES_MAX, CommentError, CommentText, FILES_MENTIONED_MAX, FILES_WITH_CASE_MAX},
     files::{FILE_BYTES_MAX, MediaType},
 };
 use portico_http::{KEY_LENGTH_MAX, Kind};
@@ -180,6 +182,56 @@ fn what_does_not_fit_a_schema_is_found() {
     }
 }
 
+#[test]
+fn a_comment_fits_its_schema_where_the_domain_takes_it() {
+    let document = openapi::document().unwrap();
+    let schema = &document["components"]["schemas"]["CommentBody"];
+    let validator = validator(&document, schema);
+    let limit = COMMENT_BYTES_MAX;
+    for text in [
+        "",
+        " \n\t",
+        "\u{3000}",
+        "a",
+        " a ",
+        "a\nb\tc",
+        "a\r\nb",
+        "a\rb",
+        "\r\na\r",
+        "a\u{b}",
+        "a\u{b}b",
+        "a\u{7}",
+        "\u{7}",
+        "a\u{85}",
+        "a\u{9f}b",
+        "\u{feff}",
+        &"x".repeat(limit),
+        &"x".repeat(limit + 1),
+    ] {
+        let fits = validator.is_valid(&serde_json::json!({ "body": text }));
+        assert_eq!(fits, CommentText::try_from(text.to_owned()).is_ok(), "{text:?}");
+    }
+    // What JSON Schema cannot say.
+    let text = "ä".repeat(limit);
+    assert!(validator.is_valid(&serde_json::json!({ "body": text })));
+    assert_eq!(CommentText::try_from(text), Err(CommentError::TooLong(2 * limit)));
+}
+
+#[test]
+fn an_edit_without_words_does_not_fit_its_schema() {
+    let document = openapi::document().unwrap();
+    let validator = validator(&document, &document["components"]["schemas"]["EditBody"]);
+    for (body, fits) in [
+        (serde_json::json!({ "version": 1 }), false),
+        (serde_json::json!({ "subject": "a", "description": "b" }), false),
+        (serde_json::json!({ "version": 1, "subject": "a" }), true),
+        (serde_json::json!({ "version": 1, "description": "" }), true),
+        (serde_json::json!({ "version": 1, "subject": "a", "description": "b" }), true),
+    ] {
+        assert_eq!(validator.is_valid(&body), fits, "{body}");
+    }
+}
+
 /// A limit that stands in an attribute is the constant that the code goes by.
 #[test]
 fn limits_in_the_document_are_those_of_the_code() {
@@ -196,6 +248,9 @@ fn limits_in_the_document_are_those_of_the_code() {
     assert_eq!(schema("File", "size")["maximum"], FILE_BYTES_MAX);
     assert_eq!(schema("FileBody", "content_type")["maxLength"], MediaType::MAX_LENGTH);
     assert_eq!(schema("InvoiceLine", "minutes")["maximum"], MINUTES_MAX);
+    assert_eq!(schema("CommentBody", "files")["maxItems"], FILES_MENTIONED_MAX);
+    assert_eq!(schema("CaseBody", "files")["maxItems"], FILES_WITH_CASE_MAX);
+    assert_eq!(parameter("exportAuditTrail", "from")["maximum"], SEQUENCE_MAX);
     assert_eq!(parameter("submitCase", "Idempotency-Key")["maxLength"], KEY_LENGTH_MAX);
     assert_eq!(parameter("listCases", "limit")["maximum"], PageSize::MAX);
     assert_eq!(parameter("listCases", "cursor")["maxLength"], Cursor::MAX_LENGTH);

@@ -181,6 +181,16 @@ mod tests {
         assert_eq!(target("GET", "/"), Some(4));
     }
 
+    /// As API Gateway does it: it answers 403, and the request does not reach `/cases/{id}` with "mine" for an id.
+    #[test]
+    fn a_resource_without_the_method_hides_less_specific_ones() {
+        let routes = routes();
+        assert!(routes.find("GET", "/cases/mine").is_some());
+        assert!(routes.find("PATCH", "/cases/mine").is_none());
+        assert!(routes.has_resource("/cases/mine"));
+        assert_eq!(routes.find("PATCH", "/cases/yours").map(|found| found.route.target), Some(3));
+    }
+
     #[test]
     fn nothing_else_matches() {
         let routes = routes();
