@@ -61,5 +61,5 @@ contract: .venv/schemathesis-$(SCHEMATHESIS_VERSION) ## The API against its desc
 	.venv/bin/pip install --quiet schemathesis==$(SCHEMATHESIS_VERSION)
 	touch $@
 
-documents: ## Write docs/openapi.json and docs/problems.md from the code
+documents: ## Write docs/openapi.json, docs/problems.md and docs/isolation.md from the code
 	$(CARGO) run -p portico-conformance --bin documents

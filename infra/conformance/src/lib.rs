@@ -1,9 +1,10 @@
 //! Holds template, routes, events, settings, permissions and documents against each other.
 //!
-//! The checks are in `tests/it`. What is here makes the two documents that are generated from the code and committed:
+//! The checks are in `tests/it`. What is here makes the three documents that are generated from the code and committed:
 //! `cargo run -p portico-conformance --bin documents` writes them, and a test fails when they are stale.
 
 pub mod examples;
+pub mod isolation;
 pub mod openapi;
 pub mod problems;
 
@@ -27,11 +28,12 @@ pub struct Generated {
 ///
 /// # Errors
 /// [`DocumentError`] if the API's description cannot be made.
-pub fn documents() -> Result<[Generated; 2], DocumentError> {
+pub fn documents() -> Result<[Generated; 3], DocumentError> {
     let openapi = serde_json::to_string_pretty(&openapi::document()?)?;
     Ok([
         Generated { path: "docs/openapi.json", content: openapi + "\n" },
         Generated { path: "docs/problems.md", content: problems::document() },
+        Generated { path: "docs/isolation.md", content: isolation::document() },
     ])
 }
 

@@ -1,0 +1,238 @@
+//! Every cell of the table.
+
+use std::time::Duration;
+
+use futures::{StreamExt as _, stream};
+use portico_conformance::isolation::{self, Cell, Relation, Role, Row, Target};
+use portico_domain::AccountId;
+
+use crate::{
+    client::{Answer, body},
+    scene::{OWNERS, Scene},
+};
+
+/// Requests at once.
+const AT_ONCE: usize = 4;
+/// A well-formed id that belongs to nobody, without the word before it.
+const NOBODYS: &str = "01993b8e5c6a7d2f8b1e4a9c0d3f6e72";
+/// How often a change is tried again because Salesforce has changed the case in between.
+const RACES_MAX: usize = 10;
+/// How long to wait before that.
+const AFTER_A_RACE: Duration = Duration::from_millis(200);
+
+/// Where an operation is, for one record and one account.
+pub fn path(operation: &str, id: &str, account: Option<&str>) -> String {
+    let (_, pattern) = operation.split_once(' ').unwrap();
+    let path: Vec<&str> =
+        pattern.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect();
+    let query = account.map(|account| format!("?account={account}")).unwrap_or_default();
+    path.join("/") + &query
+}
+
+fn prefix(target: Target) -> &'static str {
+    match target {
+        Target::Case => "case",
+        Target::File => "file",
+        Target::Invoice => "inv",
+        Target::Account | Target::Caller => "acct",
+    }
+}
+
+/// An id of the kind that nobody has.
+fn missing(target: Target) -> String {
+    format!("{}_{NOBODYS}", prefix(target))
+}
+
+/// Whose record a role comes across.
+fn owner(role: Role, relation: Relation) -> &'static str {
+    match (relation, role) {
+        (Relation::OtherAccounts, _) => "priya",
+        (Relation::Colleagues, Role::Manager) => "jonas",
+        (Relation::Colleagues, _) | (_, Role::Manager) => "mara",
+        (_, Role::Billing) => "ines",
+        (_, Role::Member | Role::Agent | Role::Admin) => "jonas",
+    }
+}
+
+fn record(scene: &Scene, target: Target, owner: &str) -> String {
+    let theirs = &scene.belongings[owner];
+    match target {
+        Target::Case => theirs.case.to_string(),
+        Target::File => theirs.file.clone(),
+        Target::Invoice => theirs.invoice.clone(),
+        Target::Account | Target::Caller => String::new(),
+    }
+}
+
+/// What is no id of this kind, however one tries: a share of it for each role, so that every operation meets all.
+fn malformed(scene: &Scene, target: Target, role: Role) -> Vec<String> {
+    let prefix = prefix(target);
+    let true_one = record(scene, target, "jonas");
+    let another_kind =
+        record(scene, if target == Target::Case { Target::File } else { Target::Case }, "jonas");
+    let mut ids = vec![
+        "x".to_owned(),
+        format!("{prefix}_"),
+        format!("{prefix}_{}", &NOBODYS[1..]),
+        format!("{prefix}_{NOBODYS}0"),
+        format!("{prefix}_{}", NOBODYS.to_uppercase()),
+        another_kind,
+        "%00".to_owned(),
+        "%F0%9F%94%91".to_owned(),
+    ];
+    if !true_one.is_empty() {
+        let digits = true_one.split_once('_').unwrap().1;
+        ids.extend([
+            digits.to_owned(),
+            true_one.to_uppercase(),
+            format!("{true_one}%20"),
+            format!("{true_one}%00"),
+            format!("..%2F{true_one}"),
+        ]);
+    }
+    let place = Role::ALL.into_iter().position(|other| other == role).unwrap();
+    ids.into_iter().skip(place).step_by(Role::ALL.len()).collect()
+}
+
+/// The requests of one cell: paths, and for each the same about a record that does not exist.
+fn paths(scene: &Scene, row: &Row, role: Role, relation: Relation) -> Vec<(String, Option<String>)> {
+    let nordhaven = scene.person("jonas").account.unwrap();
+    let brightwater = scene.person("priya").account.unwrap();
+    let (target, of) = (row.target, |account: AccountId| account.to_string());
+    let address = |id: &str, account: Option<&str>| path(row.operation, id, account);
+    if matches!(target, Target::Account | Target::Caller) {
+        let listed = |account: &str| address("", Some(account));
+        let nobodys = listed(&missing(target));
+        return match relation {
+            Relation::Unnamed => vec![(address("", None), None)],
+            Relation::Own | Relation::Named => vec![(listed(&of(nordhaven)), None)],
+            Relation::OtherAccounts => vec![(listed(&of(brightwater)), Some(nobodys))],
+            Relation::Missing => vec![(nobodys.clone(), Some(nobodys))],
+            Relation::Malformed => {
+                malformed(scene, target, role).iter().map(|id| (listed(id), None)).collect()
+            }
+            Relation::Colleagues | Relation::Elsewhere => panic!("{relation:?} of a list"),
+        };
+    }
+    // Staff name the account that the record is in, or another one, or none.
+    let account = match (role.is_staff(), relation) {
+        (false, _) | (_, Relation::Unnamed) => None,
+        (true, Relation::Elsewhere) => Some(of(brightwater)),
+        (true, _) => Some(of(nordhaven)),
+    };
+    let twin = address(&missing(target), account.as_deref());
+    let ids = match relation {
+        Relation::Missing => vec![missing(target)],
+        Relation::Malformed => malformed(scene, target, role),
+        _ => vec![record(scene, target, owner(role, relation))],
+    };
+    ids.into_iter().map(|id| (address(&id, account.as_deref()), Some(twin.clone()))).collect()
+}
+
+fn all_cells() -> impl Iterator<Item = (Row, Role, Relation, Cell)> {
+    isolation::rows().flat_map(|row| {
+        let cells: Vec<_> = Role::ALL
+            .into_iter()
+            .flat_map(|role| {
+                row.cells(role).map(move |(relation, cell)| (role, relation, cell)).collect::<Vec<_>>()
+            })
+            .collect();
+        cells.into_iter().map(move |(role, relation, cell)| (row.clone(), role, relation, cell))
+    })
+}
+
+/// Everything that is refused, beside the same request about nothing at all; and afterwards nothing has changed.
+pub async fn case_t12_what_is_refused_looks_as_if_it_were_not_there(scene: &Scene) {
+    let mut before = Vec::new();
+    for owner in OWNERS {
+        before.push(scene.state(owner).await);
+    }
+    let announced = scene.announced().await;
+    let refused = all_cells().filter(|(.., cell)| !matches!(cell, Cell::Allowed(_)));
+    stream::iter(refused)
+        .map(async |(row, role, relation, cell)| {
+            let caller = scene.caller(role);
+            let words = || body(row.operation, "words-of-nobody");
+            let (Cell::Refused(kind) | Cell::RefusedThoughSeen(kind)) = cell else { return };
+            let mut missing = None;
+            for (path, twin) in paths(scene, &row, role, relation) {
+                let what = format!("{} as {} ({path})", row.operation, role.name());
+                let answer = scene.ask(caller, row.operation, &path, words()).await;
+                answer.assert_problem(kind.status().as_u16(), kind.slug(), &what);
+                if let (Cell::Refused(_), Some(twin)) = (cell, twin) {
+                    if missing.is_none() {
+                        missing = Some(scene.ask(caller, row.operation, &twin, words()).await.anonymous());
+                    }
+                    assert_eq!(Some(answer.anonymous()), missing, "{what}");
+                }
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .count()
+        .await;
+    for (owner, before) in OWNERS.into_iter().zip(before) {
+        assert_eq!(scene.state(owner).await, before, "{owner}'s");
+    }
+    assert_eq!(scene.announced().await, announced, "nobody was told of anything");
+}
+
+/// Everything that is allowed: otherwise what is refused would prove nothing.
+pub async fn case_t01_what_is_allowed_is_done(scene: &Scene) {
+    let allowed = all_cells();
+    stream::iter(allowed)
+        .map(async |(row, role, relation, cell)| {
+            let Cell::Allowed(status) = cell else { return };
+            let what = format!("{} as {}, {relation:?}", row.operation, role.name());
+            for (path, _) in paths(scene, &row, role, relation) {
+                let answer = allowed_once(scene, &row, role, relation, &path).await;
+                assert_eq!(answer.status, status, "{what}: {}", answer.text);
+                if row.target == Target::Case && !row.operation.starts_with("GET") {
+                    continue;
+                }
+                let shown = format!("{:?} {}", answer.headers, answer.text);
+                let named = match row.target {
+                    Target::Case | Target::File | Target::Invoice => {
+                        !row.operation.ends_with("timeline") && !row.operation.ends_with("comments")
+                    }
+                    Target::Account | Target::Caller => false,
+                };
+                let id = record(scene, row.target, owner(role, relation));
+                assert!(!named || shown.contains(&id), "{what} shows another record: {shown}");
+            }
+        })
+        .buffer_unordered(AT_ONCE)
+        .count()
+        .await;
+}
+
+/// What changes a case's state is done to a case that nobody has changed yet.
+async fn allowed_once(scene: &Scene, row: &Row, role: Role, relation: Relation, usual: &str) -> Answer {
+    let caller = scene.caller(role);
+    // What names no record is done to the caller's own, whatever account the query names.
+    let owner = owner(role, if row.target == Target::Caller { Relation::Own } else { relation });
+    let words = scene.belongings[owner].case_words.clone();
+    let fresh = ["PATCH /cases/{caseId}", "POST /cases/{caseId}/close", "POST /cases/{caseId}/reopen"];
+    if !fresh.contains(&row.operation) {
+        return scene.ask(caller, row.operation, usual, body(row.operation, &words)).await;
+    }
+    let case = scene.raise(owner, &words).await;
+    let path = path(row.operation, &case.to_string(), None);
+    if row.operation.ends_with("/reopen") {
+        let close = body("POST /cases/{caseId}/close", "");
+        let closed = scene.ask(scene.person(owner), "POST ", &format!("/cases/{case}/close"), close).await;
+        assert_eq!(closed.status, 200, "{}", closed.text);
+    }
+    let mut body = body(row.operation, &words).unwrap();
+    for _ in 0..RACES_MAX {
+        if row.operation.starts_with("PATCH") {
+            let read = scene.get(caller, &format!("/cases/{case}")).await;
+            body["version"] = read.json()["version"].clone();
+        }
+        let answer = scene.ask(caller, row.operation, &path, Some(body.clone())).await;
+        if answer.problem() != "changed-since" {
+            return answer;
+        }
+        tokio::time::sleep(AFTER_A_RACE).await;
+    }
+    panic!("{path} never stood still")
+}

@@ -1,0 +1,440 @@
+//! Two companies with people of every role, and records of every kind, each with words that give away whose it is.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use fake_salesforce::demo::{AGENT_NAME, BRIGHTWATER, NORDHAVEN};
+use portico_conformance::isolation::Role;
+use portico_domain::{
+    AccountId, CaseId, EntryId, UserId,
+    billing::{self, Invoice, TimeEntry},
+    cases::Case,
+    events::{Event, Fact},
+    people::{Account, ClientRole, Membership, MembershipState, Position},
+};
+use portico_emulators::Pool;
+use portico_local::{LocalCloud, Options, demo::PASSWORD, identity};
+use portico_store::{PageSize, Person as Identified, Store, Tenant, engine::Table};
+use serde_json::{Value, json};
+
+use crate::client::{Answer, Request, answer, body, declaration, http, send};
+
+/// Nothing here takes longer unless it is broken.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often to look.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long nothing may move before the cloud counts as at rest.
+const REST: Duration = Duration::from_millis(400);
+/// What only agents may read, on every case.
+const INTERNAL: &str = "quokkaproof-internal-remark";
+
+/// Somebody who calls.
+#[derive(Debug, Clone)]
+pub struct Person {
+    pub name: &'static str,
+    pub role: Role,
+    /// The account that they belong to; staff belong to none.
+    pub account: Option<AccountId>,
+    pub user: UserId,
+    pub token: String,
+    /// An id token.
+    pub id_token: String,
+}
+
+/// What belongs to one person, with words that stand nowhere else.
+#[derive(Debug, Clone)]
+pub struct Belongings {
+    pub account: AccountId,
+    pub case: CaseId,
+    pub file: String,
+    pub invoice: String,
+    /// In the case, its comments and its files.
+    pub case_words: String,
+    /// In the positions of the invoice.
+    pub invoice_words: String,
+}
+
+pub struct Scene {
+    pub cloud: LocalCloud,
+    pub options: Options,
+    pub http: reqwest::Client,
+    pub store: Store,
+    pub people: BTreeMap<&'static str, Person>,
+    /// By the name of their owner.
+    pub belongings: BTreeMap<&'static str, Belongings>,
+    /// A person who has left, by a token that is still good.
+    pub leaver: String,
+    /// A user without membership, by a good token.
+    pub unknown: String,
+}
+
+/// A made-up user who left Nordhaven.
+const LEAVER: &str = "99999999-9999-4999-8999-999999999991";
+/// A made-up user whom nobody let in.
+const UNKNOWN: &str = "99999999-9999-4999-8999-999999999992";
+
+/// Those who own something.
+pub const OWNERS: [&str; 4] = ["jonas", "mara", "ines", "priya"];
+
+impl Scene {
+    pub async fn start() -> Self {
+        let http = http();
+        let template = portico_conformance::root().join("template.yaml");
+        let functions = portico_local::functions::of_the_workspace();
+        let options = Options { demo: true, ..Options::ephemeral(template, functions) };
+        let cloud = LocalCloud::start(options.clone()).await.unwrap();
+        let store = cloud.cloud(&options).store(&TABLES).unwrap();
+        let [mara, jonas] = NORDHAVEN.contacts;
+        let [priya, daniel] = BRIGHTWATER.contacts;
+        let (nordhaven, brightwater) =
+            (account(NORDHAVEN.portal_account_id), account(BRIGHTWATER.portal_account_id));
+        let mut people = BTreeMap::new();
+        for (name, email, role, account) in [
+            ("mara", mara.email, Role::Manager, Some(nordhaven)),
+            ("jonas", jonas.email, Role::Member, Some(nordhaven)),
+            ("ines", "ines.albrecht@nordhaven.example", Role::Billing, Some(nordhaven)),
+            ("priya", priya.email, Role::Manager, Some(brightwater)),
+            ("daniel", daniel.email, Role::Member, Some(brightwater)),
+            ("sam", "sam.keller@consultancy.example", Role::Agent, None),
+            ("robin", "robin.vance@consultancy.example", Role::Admin, None),
+        ] {
+            let (token, id_token) = sign_in(&cloud, &http, email).await;
+            let user = subject(&token).parse().unwrap();
+            people.insert(name, Person { name, role, account, user, token, id_token });
+        }
+        let membership = Membership {
+            user: LEAVER.parse().unwrap(),
+            name: "Lea Former".to_owned(),
+            email: "lea.former@nordhaven.example".to_owned(),
+            position: Position::Client { account: nordhaven, role: ClientRole::Manager, contact: None },
+            state: MembershipState::Deactivated,
+        };
+        store.provision_member(&membership).await.unwrap();
+        let pool = &cloud.pools()["UserPool"];
+        let token = |user: &str| signed(&cloud, &claims(pool, user));
+        let (leaver, unknown) = (token(LEAVER), token(UNKNOWN));
+        let belongings = BTreeMap::new();
+        let mut scene = Self { cloud, options, http, store, people, belongings, leaver, unknown };
+        scene.furnish().await;
+        scene.at_rest().await;
+        scene
+    }
+
+    pub fn api(&self) -> &str {
+        &self.cloud.addresses().api
+    }
+
+    pub fn person(&self, name: &str) -> &Person {
+        &self.people[name]
+    }
+
+    /// The people of Nordhaven and of the consultancy: one of each role.
+    pub fn caller(&self, role: Role) -> &Person {
+        self.person(match role {
+            Role::Member => "jonas",
+            Role::Manager => "mara",
+            Role::Billing => "ines",
+            Role::Agent => "sam",
+            Role::Admin => "robin",
+        })
+    }
+
+    pub async fn stop(self) {
+        self.cloud.shutdown().await;
+    }
+
+    /// Asks as somebody, and looks through the answer for what they may not see.
+    pub async fn ask(&self, person: &Person, operation: &str, path: &str, body: Option<Value>) -> Answer {
+        let (method, _) = operation.split_once(' ').unwrap();
+        let token = Some(person.token.clone());
+        let request = Request { method: method.parse().unwrap(), path: path.to_owned(), token, body };
+        let answer = send(&self.http, self.api(), &request).await;
+        self.assert_discreet(Some(person), &request, &answer);
+        answer
+    }
+
+    /// Asks with whatever token, and looks through the answer for what anybody could miss.
+    pub async fn ask_with(
+        &self,
+        token: Option<String>,
+        operation: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Answer {
+        let (method, _) = operation.split_once(' ').unwrap();
+        let request = Request { method: method.parse().unwrap(), path: path.to_owned(), token, body };
+        let answer = send(&self.http, self.api(), &request).await;
+        self.assert_discreet(None, &request, &answer);
+        answer
+    }
+
+    pub async fn get(&self, person: &Person, path: &str) -> Answer {
+        self.ask(person, "GET ", path, None).await
+    }
+
+    /// Case T08: nobody reads the words of a record that they may not see, wherever it may turn up.
+    pub fn assert_discreet(&self, person: Option<&Person>, request: &Request, answer: &Answer) {
+        let everything = format!("{:?} {}", answer.headers, answer.text);
+        assert!(!everything.contains(INTERNAL), "an internal remark: {request:?} {everything}");
+        // Staff see what is in the account that they name.
+        let entered = person.and_then(|person| match person.account {
+            Some(account) => Some(account),
+            None => {
+                let (_, account) = request.path.split_once("account=")?;
+                account.split('&').next()?.parse().ok()
+            }
+        });
+        for (owner, theirs) in &self.belongings {
+            let same_account = entered == Some(theirs.account);
+            let role = person.map(|person| person.role);
+            let own = person.is_some_and(|person| person.name == *owner);
+            let sees_cases =
+                same_account && (own || !matches!(role, Some(Role::Member | Role::Billing) | None));
+            let sees_invoices = same_account && !matches!(role, Some(Role::Member) | None);
+            // An invoice names the case that it bills.
+            let of_invoices = sees_invoices && request.path.starts_with("/invoices");
+            for (words, may_see) in
+                [(&theirs.case_words, sees_cases || of_invoices), (&theirs.invoice_words, of_invoices)]
+            {
+                assert!(may_see || !everything.contains(words), "{owner}'s: {request:?} {everything}");
+            }
+        }
+    }
+
+    /// A new case of somebody.
+    pub async fn raise(&self, owner: &str, words: &str) -> CaseId {
+        let person = self.person(owner);
+        let answer = self.ask(person, "POST /cases", "/cases", body("POST /cases", words)).await;
+        assert!(matches!(answer.status, 201 | 202), "{}", answer.text);
+        answer.json()["id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// A file that can be downloaded.
+    pub async fn upload(&self, owner: &str, case: CaseId, words: &str) -> String {
+        let person = self.person(owner);
+        let path = format!("/cases/{case}/files");
+        let declared = declaration(&format!("{words}.txt"), words);
+        let answer = self.ask(person, "POST ", &path, Some(declared)).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let answer = answer.json();
+        let mut upload = self.http.put(answer["upload"]["url"].as_str().unwrap()).body(words.to_owned());
+        for (name, value) in answer["upload"]["headers"].as_object().unwrap() {
+            // The client library counts the length itself.
+            if !name.eq_ignore_ascii_case("content-length") {
+                upload = upload.header(name, value.as_str().unwrap());
+            }
+        }
+        assert_eq!(upload.send().await.unwrap().status(), 200);
+        answer["id"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn case(&self, account: AccountId, id: CaseId) -> Case {
+        let tenant = self.tenant(account).await;
+        self.store.case(&tenant, id).await.unwrap().unwrap()
+    }
+
+    /// The account, on behalf of somebody of it.
+    pub async fn tenant(&self, account: AccountId) -> Tenant {
+        let person = self.people.values().find(|person| person.account == Some(account)).unwrap();
+        match self.store.identify(&person.user).await.unwrap() {
+            Some(Identified::Client(person)) => *person.tenant(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn furnish(&mut self) {
+        for owner in OWNERS {
+            let account = self.person(owner).account.unwrap();
+            let case_words = format!("case-words-of-{owner}-zephyrine");
+            let invoice_words = format!("invoice-words-of-{owner}-zephyrine");
+            let case = self.raise(owner, &case_words).await;
+            let file = self.upload(owner, case, &case_words).await;
+            let comment = body("POST /cases/{caseId}/comments", &case_words);
+            let path = format!("/cases/{case}/comments");
+            let answer = self.ask(self.person(owner), "POST ", &path, comment).await;
+            assert_eq!(answer.status, 201, "{}", answer.text);
+            let invoice = self.bill(account, case, &invoice_words).await.to_string();
+            let theirs = Belongings { account, case, file, invoice, case_words, invoice_words };
+            self.belongings.insert(owner, theirs);
+        }
+        for (owner, theirs) in &self.belongings {
+            self.remark(theirs).await;
+            // Of what follows is seen that the remark has come by as well.
+            let person = self.person(if *owner == "priya" { "priya" } else { "mara" });
+            let timeline = format!("/cases/{}/timeline", theirs.case);
+            self.until(&format!("the answer on {owner}'s case"), async || {
+                self.get(person, &timeline).await.text.contains("answer-of-an-agent")
+            })
+            .await;
+            self.until(&format!("{owner}'s file"), async || {
+                let case = self.get(person, &format!("/cases/{}", theirs.case)).await;
+                !case.json()["files"].as_array().unwrap().is_empty()
+            })
+            .await;
+            self.until(&format!("{owner}'s PDF"), async || {
+                let invoice = self.get(person, &format!("/invoices/{}", theirs.invoice)).await;
+                invoice.json()["pdf_available"] == true
+            })
+            .await;
+        }
+    }
+
+    /// An internal remark at the org's console, and then a public answer.
+    async fn remark(&self, theirs: &Belongings) {
+        let salesforce_id = self.case(theirs.account, theirs.case).await.salesforce_id.unwrap();
+        let org = self.cloud.addresses().salesforce.clone().unwrap();
+        let url = format!("{org}/console/cases/{salesforce_id}/comments");
+        for form in [vec![("body", INTERNAL)], vec![("body", "answer-of-an-agent"), ("public", "on")]] {
+            let answer = self.http.post(&url).form(&form).send().await.unwrap();
+            assert_eq!(answer.status(), 303);
+        }
+    }
+
+    /// Issues an invoice, as the portal does when a case is closed.
+    async fn bill(&self, account: AccountId, case: CaseId, words: &str) -> portico_domain::InvoiceId {
+        let (cloud, tenant) = (self.cloud.cloud(&self.options), self.tenant(account).await);
+        let (now, random) = (cloud.clock().now(), cloud.random());
+        let contract = self.store.contracts(&tenant).await.unwrap().remove(0);
+        let worked = TimeEntry {
+            id: EntryId::new(now, &random),
+            salesforce_id: "a01Fk0000000101IAA".parse().unwrap(),
+            case,
+            worked_on: "2026-11-18".parse().unwrap(),
+            minutes: 90,
+            description: words.to_owned(),
+            person: AGENT_NAME.to_owned(),
+            billable: true,
+            deleted: false,
+            created_at: now,
+            modstamp: now,
+            version: 1,
+        };
+        let bill = billing::price(&contract, &[worked]).unwrap();
+        let company: Account = self.store.account(&tenant).await.unwrap().unwrap();
+        let case = self.case(account, case).await;
+        let count = self.store.next_in_series("isolation").await.unwrap();
+        let invoice = Invoice::issue(bill, count, &contract, &case, &company, now);
+        let fact = Fact::InvoiceIssued { case: case.id, invoice: invoice.id };
+        let issued = Event::about(&case, fact, now, &random);
+        self.store.save_invoice(&invoice, &[issued]).await.unwrap();
+        invoice.id
+    }
+
+    /// Everything that could be changed on what somebody owns.
+    pub async fn state(&self, owner: &str) -> Value {
+        let theirs = &self.belongings[owner];
+        let tenant = self.tenant(theirs.account).await;
+        let case = self.case(theirs.account, theirs.case).await;
+        let most = PageSize::new(PageSize::MAX).unwrap();
+        let timeline = self.store.timeline(&case, most, None).await.unwrap().unwrap();
+        let files = self.store.files(&tenant, theirs.case).await.unwrap();
+        json!({ "case": case, "timeline": timeline.items, "files": files })
+    }
+
+    /// What stands in the outbox, but for refusals, which are no more than a line of the audit trail.
+    pub async fn announced(&self) -> BTreeSet<String> {
+        let table = identity::name("OutboxTable");
+        let records = self.cloud.emulators().streams().read(&table, None).await.unwrap();
+        let images = records.into_iter().map(|record| record.event["dynamodb"]["NewImage"].clone());
+        let events = images.filter(|image| !image.is_null()).map(|image| {
+            let item: serde_dynamo::Item = serde_json::from_value(image).unwrap();
+            portico_store::outbox::event_of(item).unwrap()
+        });
+        events
+            .filter(|event| !matches!(event.fact, Fact::Accessed(_)))
+            .map(|event| format!("{} {:?}", event.id, event.fact))
+            .collect()
+    }
+
+    /// Waits until nothing moves any more.
+    pub async fn at_rest(&self) {
+        let look = async || {
+            let mut states = Vec::new();
+            for owner in OWNERS {
+                states.push(self.state(owner).await);
+            }
+            (states, self.announced().await)
+        };
+        let mut before = look().await;
+        self.until("rest", async || {
+            tokio::time::sleep(REST).await;
+            let now = look().await;
+            std::mem::replace(&mut before, now) == before
+        })
+        .await;
+    }
+
+    /// Waits until `condition` holds.
+    pub async fn until(&self, what: &str, mut condition: impl AsyncFnMut() -> bool) {
+        let wait = async {
+            while !condition().await {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        assert!(tokio::time::timeout(PATIENCE, wait).await.is_ok(), "waited in vain for {what}");
+    }
+}
+
+const TABLES: [Table; 14] = [
+    Table::Accounts,
+    Table::Members,
+    Table::Contracts,
+    Table::Cases,
+    Table::CaseActivity,
+    Table::TimeEntries,
+    Table::Files,
+    Table::Invoices,
+    Table::Counters,
+    Table::Idempotency,
+    Table::Outbox,
+    Table::Connections,
+    Table::LiveTickets,
+    Table::SalesforceLinks,
+];
+
+pub fn account(uuid: &str) -> AccountId {
+    AccountId::from_uuid(uuid.parse().unwrap())
+}
+
+/// The claims of a token that the pool itself would give, at this moment.
+pub fn claims(pool: &Pool, user: &str) -> Value {
+    let now = portico_aws::system_clock().now().as_second();
+    json!({
+        "sub": user, "iss": pool.issuer, "client_id": pool.client_id, "token_use": "access",
+        "scope": "aws.cognito.signin.user.admin", "auth_time": now - 10, "iat": now - 10, "exp": now + 900,
+        "username": user,
+    })
+}
+
+/// Signed with the pool's own key.
+pub fn signed(cloud: &LocalCloud, claims: &Value) -> String {
+    let keys: Value = cloud.emulators().cognito().jwks();
+    let mut header = awsim_jsonwebtoken::Header::new(awsim_jsonwebtoken::Algorithm::RS256);
+    header.kid = Some(keys["keys"][0]["kid"].as_str().unwrap().to_owned());
+    awsim_jsonwebtoken::encode(&header, claims, awsim_cognito::keys::encoding_key()).unwrap()
+}
+
+/// The `sub` of a token.
+fn subject(token: &str) -> String {
+    use base64::Engine as _;
+    let payload = token.split('.').nth(1).unwrap();
+    let payload = base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(payload).unwrap();
+    let claims: Value = serde_json::from_slice(&payload).unwrap();
+    claims["sub"].as_str().unwrap().to_owned()
+}
+
+/// Access token and id token of a demo person.
+async fn sign_in(cloud: &LocalCloud, http: &reqwest::Client, email: &str) -> (String, String) {
+    let attempt = json!({ "AuthFlow": "USER_PASSWORD_AUTH", "ClientId": cloud.pools()["UserPool"].client_id,
+        "AuthParameters": { "USERNAME": email, "PASSWORD": PASSWORD } });
+    let request = http
+        .post(&cloud.addresses().aws)
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")
+        .body(attempt.to_string());
+    let answer = answer(request).await.json();
+    let token = |name: &str| answer["AuthenticationResult"][name].as_str().unwrap().to_owned();
+    (token("AccessToken"), token("IdToken"))
+}
