@@ -6,6 +6,10 @@ use std::collections::BTreeSet;
 use futures::future::BoxFuture;
 use lambda_runtime::LambdaEvent;
 use portico_aws::Function;
+use portico_domain::{
+    CaseId,
+    cases::{Case, Happening, Status, TimelineEntry},
+};
 use portico_salesforce::Soql;
 use portico_store::PageSize;
 use serde::Deserialize;
@@ -13,7 +17,7 @@ use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     samples,
-    world::{World, company, lambda_event, open_case},
+    world::{MEMBER, World, case, company, lambda_event, new_case, open_case},
 };
 
 /// One way to change something. Everything that one request changes can be told from what other requests changed,
@@ -57,13 +61,53 @@ pub const COMMANDS: &[Command] = &[
         expected: &[("files in the portal", 1)],
         events: &["file_declared"],
     },
+    Command {
+        operation: "POST /cases/{caseId}/comments",
+        function: "case-conversation",
+        status: 201,
+        request: add_comment,
+        effects: added_comments,
+        expected: &[("comments in the portal", 1), ("comments in Salesforce", 1)],
+        events: &["comment_added"],
+    },
+    Command {
+        operation: "POST /cases/{caseId}/close",
+        function: "case-changes",
+        status: 200,
+        request: close_case,
+        effects: changed_cases,
+        expected: &[("lines on the timeline", 2), ("held", 0), ("Closed in Salesforce", 1)],
+        events: &["case_amended", "case_changed", "case_closed"],
+    },
+    Command {
+        operation: "POST /cases/{caseId}/reopen",
+        function: "case-changes",
+        status: 200,
+        request: reopen_case,
+        effects: changed_cases,
+        expected: &[("lines on the timeline", 2), ("held", 0), ("Working in Salesforce", 1)],
+        events: &["case_amended", "case_changed"],
+    },
+    Command {
+        operation: "PATCH /cases/{caseId}",
+        function: "case-changes",
+        status: 200,
+        request: edit_case,
+        effects: changed_cases,
+        expected: &[("lines on the timeline", 2), ("held", 0), ("New in Salesforce", 1)],
+        events: &["case_amended", "case_changed"],
+    },
 ];
 
 /// Operations that change something and are no commands, with the reason.
-const EXEMPT: &[(&str, &str)] = &[(
-    "POST /live/tickets",
-    "a repeated request makes another ticket, and one that nobody uses lapses by itself within a minute",
-)];
+const EXEMPT: &[(&str, &str)] = &[
+    (
+        "POST /live/tickets",
+        "a repeated request makes another ticket, and one that nobody uses lapses by itself within a minute",
+    ),
+    ("PUT /cases/{caseId}/follower", "setting it twice is setting it once"),
+    ("DELETE /cases/{caseId}/follower", "setting it twice is setting it once"),
+];
 
 fn submit_case<'a>(_: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
     let mut request = Request::sample("case-submission-new-case").with_key(marker);
@@ -122,6 +166,113 @@ fn added_files<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> Box
         }
         vec![("files in the portal", files.len())]
     })
+}
+
+fn add_comment<'a>(_: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
+    let mut request = Request::sample("case-conversation-add").with_key(marker);
+    request.set_body(|body| *body = json!({ "body": marker }));
+    Box::pin(async { request })
+}
+
+fn added_comments<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> BoxFuture<'a, Effects> {
+    Box::pin(async move {
+        let case = world.case(open_case()).await;
+        let mut comments = lines(world, &case).await;
+        comments
+            .retain(|line| matches!(&line.happening, Happening::Commented { body, .. } if body == marker));
+        for comment in &comments {
+            assert_eq!(answer.body["id"], json!(comment.id), "the answer is of this comment");
+        }
+        let salesforce = world.stack.cloud().salesforce().await.unwrap();
+        let parent = case.salesforce_id.unwrap();
+        let soql = Soql::by_ids("CaseComment", &["Id", "CommentBody"], "ParentId", &[parent]);
+        let there: Vec<Value> = salesforce.query_all(&soql).await.unwrap();
+        let said =
+            |comment: &&Value| comment["CommentBody"].as_str().is_some_and(|text| text.ends_with(marker));
+        vec![
+            ("comments in the portal", comments.len()),
+            ("comments in Salesforce", there.iter().filter(said).count()),
+        ]
+    })
+}
+
+fn close_case<'a>(world: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
+    Box::pin(async move {
+        let case = marked_case(world, marker, "close", "New", false).await;
+        Request::sample("case-changes-close").with_key(marker).with_path("caseId", &case.id.to_string())
+    })
+}
+
+fn reopen_case<'a>(world: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
+    Box::pin(async move {
+        let case = marked_case(world, marker, "reopen", "Closed", true).await;
+        let request = Request::sample("case-changes-reopen").with_key(marker).by(MEMBER);
+        request.with_path("caseId", &case.id.to_string())
+    })
+}
+
+fn edit_case<'a>(world: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
+    Box::pin(async move {
+        let case = marked_case(world, marker, "edit", "New", false).await;
+        let mut request = Request::sample("case-changes-edit").with_key(marker);
+        request.set_body(|body| *body = json!({ "version": 1, "description": "In other words." }));
+        request.with_path("caseId", &case.id.to_string())
+    })
+}
+
+/// The member's case of this subject, here and in Salesforce, to be changed in this way; made if it is not there yet.
+async fn marked_case(world: &World, marker: &str, to: &str, status: &str, closed: bool) -> Case {
+    let name = format!("{to} {marker}");
+    let id = CaseId::from_uuid(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()));
+    if let Some(case) = world.store.case(&world.tenant(), id).await.unwrap() {
+        return case;
+    }
+    let raised = Case {
+        id,
+        subject: marker.to_owned(),
+        status: Status { label: status.to_owned(), closed },
+        ..case(new_case(), "New", false)
+    };
+    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let taken = salesforce.submit_case(&raised, &company()).await.unwrap();
+    let case = Case { salesforce_id: Some(taken.id), number: Some(taken.number), ..raised };
+    world.store.save_case(&case, &[], &[]).await.unwrap();
+    case
+}
+
+fn changed_cases<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> BoxFuture<'a, Effects> {
+    Box::pin(async move {
+        let id = answer.body["id"].as_str().unwrap().parse().unwrap();
+        let case = world.case(id).await;
+        assert_eq!(case.subject, marker, "the answer is of this case");
+        let salesforce = world.stack.cloud().salesforce().await.unwrap();
+        let there: Vec<Value> = salesforce
+            .query_all(&Soql::by_ids(
+                "Case",
+                &["Status", "Description"],
+                "Id",
+                &[case.salesforce_id.unwrap()],
+            ))
+            .await
+            .unwrap();
+        assert_eq!(there[0]["Description"], case.description.as_str());
+        let status = match there[0]["Status"].as_str().unwrap() {
+            "Closed" => "Closed in Salesforce",
+            "Working" => "Working in Salesforce",
+            "New" => "New in Salesforce",
+            other => panic!("{other}"),
+        };
+        vec![
+            ("lines on the timeline", lines(world, &case).await.len()),
+            ("held", usize::from(case.held.is_some())),
+            (status, there.len()),
+        ]
+    })
+}
+
+async fn lines(world: &World, case: &Case) -> Vec<TimelineEntry> {
+    let most = PageSize::new(PageSize::MAX).unwrap();
+    world.store.timeline(case, most, None).await.unwrap().unwrap().items
 }
 
 /// An event of API Gateway, made from one in `events/`.
