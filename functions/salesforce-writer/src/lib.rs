@@ -121,13 +121,18 @@ async fn hand_over_case(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<(), 
 async fn hand_over_changes(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<(), WriteError> {
     for _ in 0..RACES_MAX {
         let case = case(deps, tenant, id).await?;
-        let Some(held) = case.held.filter(|held| held.taken.is_none()) else { return Ok(()) };
+        let Some(held) = case.held else { return Ok(()) };
         let record = in_salesforce(&case)?;
+        // Our own write makes no outbound message: without this, nobody would read what it came to. Said again if
+        // somebody wrote and died before saying it.
+        let read_it = MayHaveChanged::one(Object::Case, record);
+        if held.taken.is_some() {
+            return Ok(deps.sync.send(&read_it).await?);
+        }
         let modstamp = deps.salesforce.amend_case(&case, &held, record).await?;
         let Some(taken) = case.taken(modstamp) else { return Ok(()) };
         match deps.store.save_case(&taken, &[], &[]).await {
-            // Our own write makes no outbound message: without this, nobody would read what it came to.
-            Ok(()) => return Ok(deps.sync.send(&MayHaveChanged::one(Object::Case, record)).await?),
+            Ok(()) => return Ok(deps.sync.send(&read_it).await?),
             // The client changed something else meanwhile, or a reading came in.
             Err(StoreError::Conflict) => {}
             Err(error) => return Err(error.into()),

@@ -79,7 +79,11 @@ impl Amendment<'_> {
         let Self { store, caller, ticket, random, now } = *self;
         for _ in 0..RACES_MAX {
             let before = visible_case(store, caller.tenant(), caller.viewer(), id).await?;
-            let (case, happening) = change(&before)?;
+            let (case, happening) = match change(&before) {
+                Ok(changed) => changed,
+                // The same command may have been carried out a moment ago: then it stands in its own way.
+                Err(refusal) => return self.earlier(id).await?.ok_or(refusal),
+            };
             let entry = TimelineEntry::new(happening, now, random);
             let event = Event::about(&case, fact(&case, &entry), now, random).by(caller.actor());
             match store.amend_case(ticket, &case, &entry, &event).await {
