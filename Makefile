@@ -53,7 +53,8 @@ tests: ## Every test, then the main job from a cold start
 	$(CARGO) nextest run --workspace
 
 contract: .venv/schemathesis-$(SCHEMATHESIS_VERSION) ## The API against its description, as each role, with made-up requests
-	$(CARGO) build --workspace --bins
+	@# With tests, as `make tests` builds it: without, cargo unifies other features and builds most of it again.
+	$(CARGO) build --workspace --bins --tests
 	$(PYTHON) infra/conformance/contract/contract.py .venv/bin/schemathesis target/debug/portico-local
 
 .venv/schemathesis-$(SCHEMATHESIS_VERSION):
