@@ -4,7 +4,6 @@ use portico_domain::{
     ContractId, SalesforceId, UserId,
     cases::{CaseType, Draft, FILES_WITH_CASE_MAX, Priority, RelatedContract},
     files::Declaration,
-    people::Viewer,
 };
 use portico_http::{ClientCaller, FieldCode, Fields, FileBody, Problem, Unfit};
 use portico_store::StoreError;
@@ -153,9 +152,6 @@ async fn own_colleague(
     let Some(wanted) = wanted else { return Ok(Ok(None)) };
     let Ok(wanted) = wanted.parse::<UserId>() else { return Ok(Err(NO_SUCH_CONTACT)) };
     let colleague = deps.store.colleague(caller.tenant(), &wanted).await?;
-    let contact = colleague.and_then(|person| match person.viewer() {
-        Viewer::Client { contact, .. } => *contact,
-        Viewer::Staff { .. } => None,
-    });
+    let contact = colleague.and_then(|person| person.raiser().contact);
     Ok(contact.map(Some).ok_or(NO_SUCH_CONTACT))
 }

@@ -1,5 +1,6 @@
 //! What happened on a case.
 
+use jiff::Timestamp;
 use portico_domain::{
     EntryId,
     cases::{Case, TimelineEntry},
@@ -11,9 +12,13 @@ use crate::{
     keys,
 };
 
+/// Sorts by time; the id makes it unique.
+fn place(at: Timestamp, entry: EntryId) -> String {
+    format!("{at:.3}#{entry}")
+}
+
 fn sort(entry: &TimelineEntry) -> String {
-    // Sorts by time; the id makes it unique.
-    format!("{:.3}#{}", entry.at, entry.id)
+    place(entry.at, entry.id)
 }
 
 fn put(case: &Case, entry: &TimelineEntry, condition: Condition) -> Result<Write, StoreError> {
@@ -75,7 +80,7 @@ impl Store {
         entry: EntryId,
     ) -> Result<Option<TimelineEntry>, StoreError> {
         let Some(at) = entry.made_at() else { return Ok(None) };
-        let key = key(case, format!("{at:.3}#{entry}"));
+        let key = key(case, place(at, entry));
         self.engine.get(&key).await?.map(|item| keys::record(Table::CaseActivity, item)).transpose()
     }
 
