@@ -6,6 +6,7 @@
 
 mod dynamodb;
 mod function;
+mod metrics;
 mod objects;
 mod push;
 mod queues;
@@ -32,6 +33,7 @@ use portico_store::{
 use serde::de::DeserializeOwned;
 
 pub use function::{Function, FunctionError};
+pub use metrics::{Metric, Metrics, NAMESPACE};
 pub use objects::{Bucket, ObjectError, ObjectFacts, PresignedRequest};
 pub use push::{Push, PushError, Pushed};
 pub use queues::{Batch, BatchAnswer, Failure, Message, Queue, QueueError};
@@ -52,6 +54,7 @@ pub struct Cloud {
     settings: Settings,
     clock: Clock,
     random: Random,
+    metrics: Metrics,
     http: SharedHttpClient,
 }
 
@@ -83,12 +86,23 @@ impl Cloud {
         let http = Builder::new()
             .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
             .build_https();
-        Self { settings, clock, random, http }
+        let service = settings.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("portico");
+        let metrics = Metrics::new(service, clock.clone(), |line| tracing::debug!(target: "metrics", line));
+        Self { settings, clock, random, metrics, http }
+    }
+
+    /// The same cloud, with measurements going elsewhere.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The cloud around this process.
     pub fn of_process() -> Self {
-        Self::new(Settings::of_process(), system_clock(), system_random())
+        let cloud = Self::new(Settings::of_process(), system_clock(), system_random());
+        let service = cloud.settings.optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("portico").to_owned();
+        let metrics = Metrics::to_standard_output(&service, cloud.clock());
+        cloud.with_metrics(metrics)
     }
 
     /// The time.
@@ -99,6 +113,11 @@ impl Cloud {
     /// Unpredictable bytes.
     pub fn random(&self) -> Random {
         self.random.clone()
+    }
+
+    /// Where measurements go.
+    pub fn metrics(&self) -> Metrics {
+        self.metrics.clone()
     }
 
     /// This function's variables.
