@@ -114,7 +114,11 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
     match &event.fact {
         Fact::CaseSubmitted { .. } => deps.queues.writer.send_later(&event, SUBMISSION_HEAD_START).await?,
         Fact::CaseClosed { .. } => deps.queues.invoicing.send(&event).await?,
-        Fact::CaseAmended { .. } | Fact::CommentAdded { .. } | Fact::FileAdded { .. } => {
+        Fact::CaseAmended { .. }
+        | Fact::CommentAdded { .. }
+        | Fact::FileAdded { .. }
+        | Fact::FileReferenceLost { .. }
+        | Fact::InvoiceRecordLost { .. } => {
             deps.queues.writer.send(&event).await?;
         }
         Fact::InvoiceIssued { .. } => {
@@ -157,6 +161,8 @@ impl News {
             }
             // A change of the case is announced by itself.
             Fact::CaseClosed { .. } | Fact::FileAdded { .. } => None,
+            // What browsers show is the portal's, not Salesforce's copy of it.
+            Fact::FileReferenceLost { .. } | Fact::InvoiceRecordLost { .. } => None,
             // Nothing to show before the content has arrived.
             Fact::CaseFollowed { .. } | Fact::FileDeclared { .. } => None,
             // Nothing has changed.

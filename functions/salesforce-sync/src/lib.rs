@@ -1,20 +1,43 @@
 //! Re-reads records that may have changed and brings the portal up to date.
 //!
-//! Whoever noticed (a webhook, a sweep, a backfill) only says which records. What they say is read from
-//! Salesforce here, many at a time, and written on the condition that it is newer than what the portal has. So
-//! reordered, repeated and forged notifications need no cases of their own.
+//! Whoever noticed (a webhook, a sweep, a backfill, the portal's own writer) only says which records. What they say
+//! is read from Salesforce here, many at a time, always in this order:
+//!
+//! ```text
+//! load what the portal has ──▶ read what Salesforce says ──▶ write, if what was loaded still stands
+//!            ▲                                                           │ no: somebody else wrote it
+//!            └───────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! So what is read is later than what it replaces, always. Reordered, repeated, forged and simultaneous
+//! notifications need no cases of their own, nor do two changes within the second that `SystemModstamp` resolves.
+//! What was asked for and is not there is gone: `queryAll` also shows what lies in the recycle bin.
 
-mod refresh;
+mod agreements;
+mod cases;
+mod lines;
+mod people;
+mod reading;
+mod references;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use portico_aws::{Batch, BatchAnswer, BootError, Cloud, Failure, Function};
+use portico_aws::{Batch, BatchAnswer, BootError, Cloud, Failure, Function, Metrics};
 use portico_domain::{Clock, Random, SalesforceId};
 use portico_salesforce::{
     Salesforce, SalesforceError,
-    records::{MayHaveChanged, Object},
+    records::{
+        CaseCommentRecord, MayHaveChanged, MilestoneRecord, Object, RateRecord, TimeEntryRecord, Unusable,
+    },
 };
 use portico_store::{Store, StoreError, engine::Table};
+
+use agreements::Parts;
+use lines::Lines;
+use reading::Behind;
 
 /// What this function works with.
 #[derive(Clone)]
@@ -23,6 +46,8 @@ pub struct Deps {
     pub store: Store,
     /// The org.
     pub salesforce: Salesforce,
+    /// Where it is measured how long changes take.
+    pub metrics: Metrics,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -36,16 +61,20 @@ pub struct Deps {
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let tables = [
         Table::Accounts,
+        Table::Members,
         Table::Contracts,
         Table::Cases,
         Table::CaseActivity,
         Table::TimeEntries,
+        Table::Files,
+        Table::Invoices,
         Table::Outbox,
         Table::SalesforceLinks,
     ];
     let deps = Deps {
         store: cloud.store(&tables)?,
         salesforce: cloud.salesforce().await?,
+        metrics: cloud.metrics(),
         clock: cloud.clock(),
         random: cloud.random(),
     };
@@ -53,20 +82,42 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
 }
 
 /// Why a record is not up to date yet.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SyncError {
     /// The portal's records cannot be read or written.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] Arc<StoreError>),
     /// Salesforce cannot be read.
     #[error(transparent)]
-    Salesforce(#[from] SalesforceError),
-    /// A comment or a time entry of a case that the portal does not have yet.
-    #[error("{0} belongs to a case that the portal does not have yet")]
-    NoCase(SalesforceId),
+    Salesforce(#[from] Arc<SalesforceError>),
+    /// A comment or a time entry of a case that is not up to date itself.
+    #[error("it belongs to a case that is behind")]
+    CaseBehind,
     /// Salesforce says something that the portal cannot bill by.
-    #[error("{0}: {1}")]
-    Unusable(SalesforceId, portico_salesforce::records::Unusable),
+    #[error(transparent)]
+    Unusable(#[from] Unusable),
+    /// Others wrote the same record again and again.
+    #[error("others keep writing the record")]
+    Raced,
+}
+
+impl From<StoreError> for SyncError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(Arc::new(error))
+    }
+}
+
+impl From<SalesforceError> for SyncError {
+    fn from(error: SalesforceError) -> Self {
+        Self::Salesforce(Arc::new(error))
+    }
+}
+
+impl SyncError {
+    /// Whether somebody else was faster, so that looking again is all that is needed.
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Store(error) if matches!(**error, StoreError::Conflict))
+    }
 }
 
 /// Records of a batch, each once, by object: in the order of [`Object`], so that accounts come before cases,
@@ -94,7 +145,7 @@ async fn sync(deps: Deps, batch: Batch) -> Result<BatchAnswer, std::convert::Inf
     let mut behind = BTreeSet::new();
     for (object, ids) in wanted {
         let ids: Vec<SalesforceId> = ids.into_iter().collect();
-        for (id, error) in refresh::refresh(&deps, object, &ids).await {
+        for (id, error) in refresh(&deps, object, &ids).await {
             tracing::warn!(object = object.name(), %id, %error, "not up to date yet");
             behind.insert(id);
         }
@@ -105,4 +156,19 @@ async fn sync(deps: Deps, batch: Batch) -> Result<BatchAnswer, std::convert::Inf
         }
     }
     Ok(answer)
+}
+
+async fn refresh(deps: &Deps, object: Object, ids: &[SalesforceId]) -> Behind {
+    match object {
+        Object::Account => reading::refresh(deps, ids, people::Accounts).await,
+        Object::Contact => reading::refresh(deps, ids, people::Contacts).await,
+        Object::Case => reading::refresh(deps, ids, cases::Cases).await,
+        Object::CaseComment => reading::refresh(deps, ids, Lines::<CaseCommentRecord>::default()).await,
+        Object::TimeEntry => reading::refresh(deps, ids, Lines::<TimeEntryRecord>::default()).await,
+        Object::Contract => reading::refresh(deps, ids, agreements::Contracts).await,
+        Object::Rate => reading::refresh(deps, ids, Parts::<RateRecord>::default()).await,
+        Object::Milestone => reading::refresh(deps, ids, Parts::<MilestoneRecord>::default()).await,
+        Object::File => reading::refresh(deps, ids, references::Files).await,
+        Object::Invoice => reading::refresh(deps, ids, references::Invoices).await,
+    }
 }

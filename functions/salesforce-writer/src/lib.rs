@@ -7,7 +7,7 @@
 use portico_aws::{Batch, BootError, Cloud, Function, Queue, QueueError};
 use portico_domain::{
     CaseId, Clock, EntryId, FileId, InvoiceId, Random, SalesforceId,
-    cases::{Case, TimelineEntry},
+    cases::Case,
     events::{Event, Fact},
     people::Account,
 };
@@ -89,8 +89,12 @@ async fn write(deps: &Deps, event: Event) -> Result<(), WriteError> {
         Fact::CaseSubmitted { case } => hand_over_case(deps, &tenant, case).await,
         Fact::CaseAmended { case, .. } => hand_over_changes(deps, &tenant, case).await,
         Fact::CommentAdded { case, entry, .. } => hand_over_comment(deps, &tenant, case, entry).await,
-        Fact::FileAdded { case, file } => refer_to_file(deps, &tenant, case, file).await,
-        Fact::InvoiceIssued { case, invoice } => record_invoice(deps, &tenant, case, invoice).await,
+        Fact::FileAdded { case, file } | Fact::FileReferenceLost { case, file } => {
+            refer_to_file(deps, &tenant, case, file).await
+        }
+        Fact::InvoiceIssued { case, invoice } | Fact::InvoiceRecordLost { case, invoice } => {
+            record_invoice(deps, &tenant, case, invoice).await
+        }
         // Nothing that Salesforce does not know already.
         Fact::CaseChanged { .. }
         | Fact::CaseClosed { .. }
@@ -150,10 +154,10 @@ async fn hand_over_comment(
     let case = case(deps, tenant, id).await?;
     let parent = in_salesforce(&case)?;
     let said = deps.store.timeline_entry(&case, entry).await?;
-    let missing = || WriteError::Missing(entry.to_string());
-    let text = said.as_ref().and_then(TimelineEntry::for_salesforce).ok_or_else(missing)?;
+    let said = said.ok_or_else(|| WriteError::Missing(entry.to_string()))?;
+    let text = said.for_salesforce().ok_or_else(|| WriteError::Missing(entry.to_string()))?;
     if let Some(comment) = deps.salesforce.say(entry, &text, parent).await? {
-        deps.store.link_comment(comment, &case, entry).await?;
+        deps.store.link_comment(comment, &case, &said).await?;
     }
     Ok(())
 }
@@ -172,7 +176,7 @@ async fn refer_to_file(deps: &Deps, tenant: &Tenant, case_id: CaseId, id: FileId
     for _ in 0..RACES_MAX {
         file.salesforce_id = Some(reference);
         file.version += 1;
-        match deps.store.save_file(&file).await {
+        match deps.store.refer_to_file(&file).await {
             Err(StoreError::Conflict) => file = deps.store.file(tenant, id).await?.ok_or_else(missing)?,
             done => return Ok(done?),
         }
@@ -199,7 +203,7 @@ async fn record_invoice(
     for _ in 0..RACES_MAX {
         invoice.salesforce_id = Some(record);
         invoice.version += 1;
-        match deps.store.save_invoice(&invoice, &[]).await {
+        match deps.store.record_invoice(&invoice).await {
             Err(StoreError::Conflict) => {
                 invoice = deps.store.invoice(tenant, id).await?.ok_or_else(missing)?
             }

@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<Arc<Org>> {
         .route("/_fake/settings", get(show_settings).post(set_settings))
         .route("/_fake/records/touch", post(touch))
         .route("/_fake/records/undelete", post(undelete))
+        .route("/_fake/records/purge", post(purge))
         .route("/_fake/records/merge", post(merge))
 }
 
@@ -150,6 +151,14 @@ async fn undelete(State(org): State<Arc<Org>>, Json(one): Json<One>) -> Result<S
     change(&org, move |unit| {
         let (object, id) = identify(&one.id)?;
         records::undelete(unit, object, &id)
+    })
+    .await
+}
+
+async fn purge(State(org): State<Arc<Org>>, Json(one): Json<One>) -> Result<StatusCode, Refused> {
+    change(&org, move |unit| {
+        let (object, id) = identify(&one.id)?;
+        records::purge(unit, object, &id)
     })
     .await
 }

@@ -279,6 +279,22 @@ pub(crate) fn undelete(unit: &Unit<'_>, object: &'static Object, id: &RecordId) 
     Ok(())
 }
 
+/// Empties the recycle bin of a record and of what was deleted with it: no query finds them any more.
+///
+/// # Errors
+/// `PURGE_FAILED` when it is not there.
+pub(crate) fn purge(unit: &Unit<'_>, object: &'static Object, id: &RecordId) -> Result<(), ApiError> {
+    let row = load(unit, object, id)?.ok_or_else(ApiError::not_found)?;
+    if row.get("IsDeleted") != Some(&Cell::Integer(1)) {
+        return Err(ApiError::bad("PURGE_FAILED", "entity is not in the recycle bin"));
+    }
+    for other in OBJECTS {
+        let sql = format!("DELETE FROM \"{}\" WHERE _deleted_with = ?1 OR Id = ?1", other.name);
+        unit.connection.prepare_cached(&sql)?.execute([id.as_str()])?;
+    }
+    Ok(())
+}
+
 /// Merges `loser` into `winner`: the loser is deleted and points at the winner, its children move.
 ///
 /// # Errors

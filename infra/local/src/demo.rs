@@ -308,6 +308,7 @@ fn account_of(company: &DemoAccount) -> Result<Account, DemoError> {
         salesforce_id,
         name: company.name.to_owned(),
         address: Vec::new(),
+        version: 1,
     })
 }
 
@@ -329,6 +330,7 @@ async fn provision(
             email: email.to_owned(),
             position,
             state: MembershipState::Active,
+            version: 1,
         };
         store.provision_member(&membership).await?;
     }

@@ -136,6 +136,12 @@ impl Entry {
             Fact::InvoiceIssued { case, invoice } => {
                 ("invoice_issued", vec![case.to_string(), invoice.to_string()], DONE)
             }
+            Fact::FileReferenceLost { case, file } => {
+                ("file_reference_lost", vec![case.to_string(), file.to_string()], DONE)
+            }
+            Fact::InvoiceRecordLost { case, invoice } => {
+                ("invoice_record_lost", vec![case.to_string(), invoice.to_string()], DONE)
+            }
             Fact::InvoiceRendered { case, invoice } => {
                 ("invoice_rendered", vec![case.to_string(), invoice.to_string()], DONE)
             }

@@ -291,6 +291,8 @@ mod tests {
             valid_to: None,
             time_zone: "Europe/Berlin".to_owned(),
             purchase_order: None,
+            rates: Vec::new(),
+            milestones: Vec::new(),
             modstamp: Timestamp::UNIX_EPOCH,
             version: 1,
         }

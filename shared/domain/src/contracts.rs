@@ -6,6 +6,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::{AccountId, ContractId, Currency, SalesforceId};
 
+/// Most rates of one contract that are taken over, and most milestones.
+pub const PARTS_MAX: usize = 200;
+
+/// What an hour in one role costs, from a day on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rate {
+    /// `Portal_Rate__c` in Salesforce.
+    pub salesforce_id: SalesforceId,
+    /// The role, in the consultancy's word.
+    pub role: String,
+    /// Price of one hour, in major units of the contract's currency.
+    pub hourly_rate: Decimal,
+    /// First day on which it holds; as long as the contract does if absent.
+    pub valid_from: Option<Date>,
+}
+
+/// Something to be delivered for a fixed fee.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Milestone {
+    /// `Milestone__c` in Salesforce.
+    pub salesforce_id: SalesforceId,
+    /// Its name.
+    pub name: String,
+    /// The fee, in major units of the contract's currency.
+    pub amount: Decimal,
+    /// When it is due.
+    pub due_on: Option<Date>,
+    /// When it was delivered, if it was.
+    pub completed_on: Option<Date>,
+    /// The Case in Salesforce that it is worked on in, if there is one.
+    pub case: Option<SalesforceId>,
+}
+
 /// A time-and-materials contract: hours times rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Contract {
@@ -33,6 +66,12 @@ pub struct Contract {
     pub time_zone: String,
     /// The client's purchase-order number.
     pub purchase_order: Option<String>,
+    /// Its rate card, in the order of Salesforce's ids; at most [`PARTS_MAX`].
+    #[serde(default)]
+    pub rates: Vec<Rate>,
+    /// Its milestones, in the order of Salesforce's ids; at most [`PARTS_MAX`].
+    #[serde(default)]
+    pub milestones: Vec<Milestone>,
     /// `SystemModstamp` of the record that was read.
     pub modstamp: Timestamp,
     /// Counts the writes of this record, from 1.
@@ -79,6 +118,8 @@ mod tests {
             valid_to: to.map(|to| to.parse().unwrap()),
             time_zone: zone.to_owned(),
             purchase_order: None,
+            rates: Vec::new(),
+            milestones: Vec::new(),
             modstamp: Timestamp::UNIX_EPOCH,
             version: 1,
         }

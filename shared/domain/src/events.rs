@@ -139,6 +139,20 @@ pub enum Fact {
         /// Which.
         invoice: InvoiceId,
     },
+    /// Salesforce no longer says of a file what the portal said there, or has lost it; it has to be put right.
+    FileReferenceLost {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// Salesforce no longer says of an invoice what the portal said there, or has lost it; it has to be put right.
+    InvoiceRecordLost {
+        /// The case that it bills.
+        case: CaseId,
+        /// Which.
+        invoice: InvoiceId,
+    },
     /// The PDF of an invoice can be downloaded.
     InvoiceRendered {
         /// The case that it bills.

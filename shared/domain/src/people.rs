@@ -52,6 +52,9 @@ pub enum Position {
 pub enum MembershipState {
     /// May sign in and act.
     Active,
+    /// Their Contact in Salesforce is gone, or belongs to another company now. Every request is refused until
+    /// Salesforce says otherwise.
+    Suspended,
     /// Has left; every request is refused, whatever token it carries.
     Deactivated,
 }
@@ -70,6 +73,8 @@ pub struct Membership {
     pub position: Position,
     /// Whether they may act at all.
     pub state: MembershipState,
+    /// Counts the writes of this record, from 1.
+    pub version: u64,
 }
 
 /// Somebody who looks at the records of one account.
@@ -164,6 +169,8 @@ pub struct Account {
     pub name: String,
     /// Postal address, one line each.
     pub address: Vec<String>,
+    /// Counts the writes of this record, from 1.
+    pub version: u64,
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use crate::{ClientCaller, Kind, Made, Problem, repeated};
 /// How often a lost race for a case is run again.
 pub const RACES_MAX: usize = 5;
 
-/// The case, if there is one and the viewer may see it. For everybody else it is not there, and what is not even an
+/// The case, if there is one, Salesforce still has it and the viewer may see it. For everybody else it is not there, and what is not even an
 /// id is not there either: the answer is the same, so that nothing can be told apart.
 ///
 /// # Errors
@@ -27,7 +27,8 @@ pub async fn visible_case(
 ) -> Result<Case, Problem> {
     let id: CaseId = id.parse().map_err(|_| Problem::not_found())?;
     let case = store.case(tenant, id).await?;
-    case.filter(|case| viewer.may_see(&case.audience)).ok_or_else(Problem::not_found)
+    case.filter(|case| case.withdrawn.is_none() && viewer.may_see(&case.audience))
+        .ok_or_else(Problem::not_found)
 }
 
 /// What became of a change.

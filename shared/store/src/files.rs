@@ -11,7 +11,9 @@ use crate::{
     Commit, Store, StoreError, Tenant, Ticket,
     cases::{put_case, put_timeline, replacing},
     engine::{Condition, Index, Query, Table, Write},
-    keys, outbox,
+    keys,
+    links::{Link, Linked},
+    outbox,
 };
 
 const BY_CASE: Index = Index { name: "by-case", partition: "case_key" };
@@ -102,5 +104,27 @@ impl Store {
     /// [`StoreError::Conflict`] if somebody else wrote it first.
     pub async fn save_file(&self, file: &File) -> Result<(), StoreError> {
         self.transact(vec![put_file(file, replacing(file.version))?]).await
+    }
+
+    /// Salesforce took the reference to a file: its next version, and where the reference leads.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote it first.
+    pub async fn refer_to_file(&self, file: &File) -> Result<(), StoreError> {
+        let mut writes = vec![put_file(file, replacing(file.version))?];
+        if let Some(salesforce_id) = file.salesforce_id {
+            let record = Linked::File { file: file.id };
+            writes.push(Link { salesforce_id, account: file.account, record }.write(Condition::Always)?);
+        }
+        self.transact(writes).await
+    }
+
+    /// Salesforce lost the reference to a file, or says something else there: its next version, without it, and the
+    /// event by which it is put right.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote it first.
+    pub async fn lose_file_reference(&self, file: &File, event: &Event) -> Result<(), StoreError> {
+        self.transact(vec![put_file(file, replacing(file.version))?, outbox::announce(event)?]).await
     }
 }

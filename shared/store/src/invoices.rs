@@ -12,7 +12,9 @@ use crate::{
     Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant,
     cases::{put_case, put_timeline, replacing},
     engine::{Condition, Table, Write},
-    keys, outbox,
+    keys,
+    links::{Link, Linked},
+    outbox,
 };
 
 #[derive(Serialize, Deserialize)]
@@ -113,6 +115,19 @@ impl Store {
         cursor: Option<Cursor>,
     ) -> Result<Result<Page<Invoice>, CursorError>, StoreError> {
         self.page(Table::Invoices, None, tenant.account().to_string(), &["invoice"], size, cursor).await
+    }
+
+    /// Salesforce took the record of an invoice: its next version, and where the record leads.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote it first.
+    pub async fn record_invoice(&self, invoice: &Invoice) -> Result<(), StoreError> {
+        let mut writes = vec![put_invoice(invoice, replacing(invoice.version))?];
+        if let Some(salesforce_id) = invoice.salesforce_id {
+            let record = Linked::Invoice { invoice: invoice.id };
+            writes.push(Link { salesforce_id, account: invoice.account, record }.write(Condition::Always)?);
+        }
+        self.transact(writes).await
     }
 
     /// Replaces an invoice by its next version and tells of it.

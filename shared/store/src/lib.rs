@@ -26,6 +26,7 @@
 
 mod audit;
 mod cases;
+mod contracts;
 mod cursor;
 pub mod engine;
 mod files;
@@ -44,6 +45,7 @@ use engine::{Engine, EngineError, Refused, TransactError};
 use portico_domain::events::Event;
 
 pub use audit::{SEALED_AT_ONCE_MAX, Stretch};
+pub use cases::{LINES_AT_ONCE, LineChange};
 pub use cursor::{Cursor, CursorError, Page, PageSize};
 pub use files::Arrival;
 pub use invoices::{Issue, IssueError};

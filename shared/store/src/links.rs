@@ -1,6 +1,13 @@
 //! Where the portal keeps a Salesforce record.
 
-use portico_domain::{AccountId, CaseId, EntryId, SalesforceId, cases::Case};
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use portico_domain::{
+    AccountId, CaseId, ContractId, EntryId, FileId, InvoiceId, SalesforceId, UserId,
+    cases::{Case, TimelineEntry},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -9,28 +16,81 @@ use crate::{
     keys,
 };
 
+/// How many links are read at once.
+const READS_AT_ONCE: usize = 16;
+
 /// What a Salesforce record is in the portal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "linked", rename_all = "snake_case")]
 pub enum Linked {
     /// A client company.
     Account,
+    /// A person who may sign in.
+    Contact {
+        /// Who.
+        user: UserId,
+    },
+    /// A contract.
+    Contract {
+        /// Which.
+        contract: ContractId,
+    },
+    /// A rate or a milestone: part of a contract.
+    ContractPart {
+        /// The contract in Salesforce.
+        contract: SalesforceId,
+    },
     /// A case.
     Case {
         /// Which.
         case: CaseId,
     },
-    /// A comment that was said in the portal.
+    /// A comment, wherever it was said.
     Comment {
         /// On which case.
         case: CaseId,
         /// The line of its timeline.
         entry: EntryId,
+        /// When that line says that it was said.
+        at: Timestamp,
+    },
+    /// Hours worked on a case.
+    TimeEntry {
+        /// On which.
+        case: CaseId,
+        /// The entry.
+        entry: EntryId,
+    },
+    /// The reference to a file of the portal.
+    File {
+        /// Which.
+        file: FileId,
+    },
+    /// The record of an invoice of the portal.
+    Invoice {
+        /// Which.
+        invoice: InvoiceId,
     },
 }
 
+impl Linked {
+    /// The case that a comment or a time entry hangs on.
+    pub fn parent(&self) -> Option<CaseId> {
+        match self {
+            Self::Comment { case, .. } | Self::TimeEntry { case, .. } => Some(*case),
+            Self::Account
+            | Self::Contact { .. }
+            | Self::Contract { .. }
+            | Self::ContractPart { .. }
+            | Self::Case { .. }
+            | Self::File { .. }
+            | Self::Invoice { .. } => None,
+        }
+    }
+}
+
 /// One Salesforce record and its place in the portal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// The record in Salesforce.
     pub salesforce_id: SalesforceId,
@@ -58,6 +118,22 @@ impl Store {
         item.map(|item| keys::record(Table::SalesforceLinks, item)).transpose()
     }
 
+    /// As [`Store::link`], of several records at once; those that the portal does not keep are left out.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn links(
+        &self,
+        records: impl IntoIterator<Item = SalesforceId>,
+    ) -> Result<BTreeMap<SalesforceId, Link>, StoreError> {
+        let found: Vec<Option<Link>> = stream::iter(records)
+            .map(|record| self.link(record))
+            .buffer_unordered(READS_AT_ONCE)
+            .try_collect()
+            .await?;
+        Ok(found.into_iter().flatten().map(|link| (link.salesforce_id, link)).collect())
+    }
+
     /// Salesforce took a comment that was said in the portal.
     ///
     /// # Errors
@@ -66,9 +142,9 @@ impl Store {
         &self,
         salesforce_id: SalesforceId,
         case: &Case,
-        entry: EntryId,
+        said: &TimelineEntry,
     ) -> Result<(), StoreError> {
-        let record = Linked::Comment { case: case.id, entry };
+        let record = Linked::Comment { case: case.id, entry: said.id, at: said.at };
         let link = Link { salesforce_id, account: case.account, record };
         self.transact(vec![link.write(Condition::Always)?]).await
     }

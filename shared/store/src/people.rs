@@ -7,6 +7,7 @@ use portico_domain::{
 
 use crate::{
     Store, StoreError, Tenant,
+    cases::replacing,
     engine::{Condition, Index, Query, Table, Write},
     keys,
     links::{Link, Linked},
@@ -67,6 +68,21 @@ impl StaffPerson {
     pub fn viewer(&self) -> Viewer {
         Viewer::Staff { user: self.user.clone(), role: self.role }
     }
+}
+
+/// A membership, and the link from the Contact that it belongs to.
+fn put_member(membership: &Membership, condition: Condition) -> Result<Vec<Write>, StoreError> {
+    let mut keys = vec![("user", membership.user.to_string())];
+    let mut links = Vec::new();
+    if let Position::Client { account, contact, .. } = &membership.position {
+        keys.push(("account", account.to_string()));
+        if let Some(salesforce_id) = *contact {
+            let record = Linked::Contact { user: membership.user.clone() };
+            links.push(Link { salesforce_id, account: *account, record }.write(Condition::Always)?);
+        }
+    }
+    let item = keys::item(Table::Members, membership, &keys)?;
+    Ok([vec![Write::Put { table: Table::Members, item, condition }], links].concat())
 }
 
 impl Store {
@@ -155,7 +171,7 @@ impl Store {
         item.map(|item| keys::record(Table::Accounts, item)).transpose()
     }
 
-    /// Makes an account known, or takes over its new name and address.
+    /// Makes an account known, whatever stood before.
     ///
     /// # Errors
     /// [`StoreError`] if the engine fails.
@@ -170,16 +186,29 @@ impl Store {
         .await
     }
 
-    /// Lets a person in, or changes what they may do.
+    /// Replaces what is known of an account by its next version.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote it first.
+    pub async fn save_account(&self, account: &Account) -> Result<(), StoreError> {
+        let item = keys::item(Table::Accounts, account, &[("account", account.id.to_string())])?;
+        let condition = replacing(account.version);
+        self.transact(vec![Write::Put { table: Table::Accounts, item, condition }]).await
+    }
+
+    /// Lets a person in, or changes what they may do, whatever stood before.
     ///
     /// # Errors
     /// [`StoreError`] if the engine fails.
     pub async fn provision_member(&self, membership: &Membership) -> Result<(), StoreError> {
-        let mut keys = vec![("user", membership.user.to_string())];
-        if let Position::Client { account, .. } = &membership.position {
-            keys.push(("account", account.to_string()));
-        }
-        let item = keys::item(Table::Members, membership, &keys)?;
-        self.transact(vec![Write::Put { table: Table::Members, item, condition: Condition::Always }]).await
+        self.transact(put_member(membership, Condition::Always)?).await
+    }
+
+    /// Replaces a membership by its next version.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote it first.
+    pub async fn save_member(&self, membership: &Membership) -> Result<(), StoreError> {
+        self.transact(put_member(membership, replacing(membership.version))?).await
     }
 }

@@ -174,6 +174,7 @@ async fn admit(scene: &Scene, account: &str, state: MembershipState) {
         email: "kai.brandt@nordhaven.example".to_owned(),
         position: Position::Client { account, role: ClientRole::Manager, contact: None },
         state,
+        version: 1,
     };
     scene.store.provision_member(&membership).await.unwrap();
 }

@@ -110,6 +110,7 @@ impl Scene {
             email: "lea.former@nordhaven.example".to_owned(),
             position: Position::Client { account: nordhaven, role: ClientRole::Manager, contact: None },
             state: MembershipState::Deactivated,
+            version: 1,
         };
         store.provision_member(&membership).await.unwrap();
         let pool = &cloud.pools()["UserPool"];

@@ -9,10 +9,12 @@
     reason = "clippy allows these in test functions only, and the harness has helpers"
 )]
 
+mod agent;
 mod audit;
 mod commands;
 mod consumed;
 mod consumers;
+mod convergence;
 mod crashes;
 mod dependencies;
 mod documents;
@@ -20,6 +22,7 @@ mod double_click;
 mod engine;
 mod guard;
 mod meter;
+mod mirror;
 mod outbox;
 mod permissions;
 mod records;
@@ -28,6 +31,8 @@ mod routes;
 mod samples;
 mod stack;
 mod steps;
+mod storm;
+mod sync;
 mod tables;
 mod template;
 mod variables;

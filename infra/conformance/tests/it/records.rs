@@ -592,7 +592,7 @@ async fn a_lost_race_is_an_error_and_never_a_lost_update() {
     }
     assert_eq!(scene.store.case(&own(), open_case()).await.unwrap(), Some(one.clone()));
     // Nothing of the lost write stands: no line, no event.
-    assert!(!scene.store.has_entry(&one, &entry).await.unwrap());
+    assert_eq!(scene.store.line(&one, entry.at, entry.id).await.unwrap(), None);
     assert_eq!(outbox::facts(&scene.stack.emulators).await, []);
 }
 
@@ -605,11 +605,11 @@ async fn case_w21_a_case_moves_whole() {
     let to = Case { account: other_account(), version: 1, ..from.clone() };
     let event = Event::case_changed(&to, now(), &scene.stack.random);
     let stale = Case { version: 9, ..from.clone() };
-    let lost = scene.store.move_case(&stale, &to, &event).await;
+    let lost = scene.store.move_case(&stale, &to, std::slice::from_ref(&event)).await;
     assert!(matches!(lost, Err(StoreError::Conflict)), "{lost:?}");
     assert_eq!(scene.store.case(&own(), from.id).await.unwrap(), Some(from.clone()));
     assert_eq!(scene.store.case(&foreign(), from.id).await.unwrap(), None);
-    scene.store.move_case(&from, &to, &event).await.unwrap();
+    scene.store.move_case(&from, &to, &[event]).await.unwrap();
     assert_eq!(scene.store.case(&own(), from.id).await.unwrap(), None);
     assert_eq!(scene.store.case(&foreign(), from.id).await.unwrap(), Some(to.clone()));
     assert_eq!(scene.store.case_of(from.salesforce_id.unwrap()).await.unwrap(), Some(to));

@@ -90,9 +90,12 @@ samples! {
     presigned_uploads_agent => http::lets_an_agent_download;
     presigned_uploads_download => http::lets_a_file_out;
     salesforce_sync_case_moved => queues::case_w21_moves_a_case;
+    salesforce_sync_contract_moved => queues::case_w21_moves_a_contract;
     salesforce_sync_hours_withdrawn => queues::takes_hours_off_the_timeline;
     salesforce_sync_own_comment => queues::case_w15_knows_its_own_comment;
+    salesforce_sync_people_left => queues::case_w21_suspends_who_left;
     salesforce_sync_records_changed => queues::takes_records_over;
+    salesforce_sync_references_lost => queues::loses_references;
     salesforce_sync_unreadable_message => queues::keeps_an_unreadable_message;
     salesforce_writer_case_amended => queues::hands_changes_over;
     salesforce_writer_case_submitted => queues::hands_a_case_over;

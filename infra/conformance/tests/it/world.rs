@@ -9,14 +9,14 @@ use portico_aws::{BootError, Cloud, Function, Settings};
 use portico_domain::{
     AccountId, CaseId, Clock, ContractId, EntryId, FileId, SalesforceId, UserId,
     billing::{self, Invoice, TimeEntry},
-    cases::{Case, CaseFilter, CaseSummary, Reading, Status},
+    cases::{Case, CaseFilter, CaseSummary, Reading, Status, TimelineEntry},
     contracts::Contract,
     files::{Declaration, File},
     people::{
         Account, Audience, ClientRole, Membership, MembershipState, Position, Raiser, StaffRole, Viewer,
     },
 };
-use portico_store::{PageSize, Store, Tenant};
+use portico_store::{LineChange, PageSize, Store, Tenant};
 use rust_decimal::Decimal;
 use serde_json::{json, value::RawValue};
 use sha2::{Digest, Sha256};
@@ -42,7 +42,7 @@ pub const AGENT: &str = "55555555-5555-4555-8555-555555555555";
 /// The path secret of the webhook.
 pub const PATH_SECRET: &str = "synthetic-path-secret";
 
-const PRIVATE_KEY: &str = include_str!("../../../fake-salesforce/tests/it/keys/test-private.pem");
+pub const PRIVATE_KEY: &str = include_str!("../../../fake-salesforce/tests/it/keys/test-private.pem");
 const PUBLIC_KEY: &str = include_str!("../../../fake-salesforce/tests/it/keys/test-public.pem");
 
 /// The text of the one upload.
@@ -111,7 +111,11 @@ pub struct Guarded {
 
 impl World {
     pub async fn start() -> Self {
-        let stack = Stack::start().await;
+        Self::around_stack(Stack::start().await).await
+    }
+
+    /// A world in this stack, at its time.
+    pub async fn around_stack(stack: Stack) -> Self {
         let config = org_config(&stack.clock);
         let org = FakeSalesforce::start(config.clone()).await.unwrap();
         let address = org.address().as_str().trim_end_matches('/').to_owned();
@@ -265,12 +269,16 @@ impl World {
         store.save_case(&case(new_case(), "New", false), &[], &[]).await.unwrap();
         store.save_case(&case(closed_case(), "Resolved", true), &[], &[]).await.unwrap();
         store.save_contract(&contract()).await.unwrap();
-        let mut closed = case(closed_case(), "Resolved", true);
-        for entry in time_entries() {
-            closed = closed.touched(closed.last_activity_at);
-            let event = portico_domain::events::Event::case_changed(&closed, now(), &self.stack.random);
-            store.save_time_entry(&closed, &entry, &event).await.unwrap();
-        }
+        let closed = case(closed_case(), "Resolved", true).touched(now());
+        let logged = |entry: TimeEntry| LineChange {
+            salesforce_id: entry.salesforce_id,
+            line: TimelineEntry::of_hours(&entry),
+            shown: entry.is_shown(),
+            hours: Some(entry),
+        };
+        let hours: Vec<LineChange> = time_entries().into_iter().map(logged).collect();
+        let event = portico_domain::events::Event::case_changed(&closed, now(), &self.stack.random);
+        store.save_lines(&closed, &hours, &event).await.unwrap();
         let available = declared(file()).arrived(now()).unwrap();
         store.save_file(&File { version: 1, ..available }).await.unwrap();
         store.save_file(&declared(pending_file())).await.unwrap();
@@ -286,7 +294,7 @@ impl World {
     }
 }
 
-fn org_config(clock: &Clock) -> fake_salesforce::Config {
+pub fn org_config(clock: &Clock) -> fake_salesforce::Config {
     let clock = clock.clone();
     let clock = fake_salesforce::Clock::from_fn(move || clock.now());
     fake_salesforce::Config { demo_data: true, clock, ..fake_salesforce::Config::local(PUBLIC_KEY) }
@@ -304,6 +312,7 @@ pub fn company() -> Account {
         name: NORDHAVEN.name.to_owned(),
         // Salesforce says number 14.
         address: vec!["Speicherstrasse 12".to_owned(), "20457 Hamburg".to_owned(), "Germany".to_owned()],
+        version: 1,
     }
 }
 
@@ -313,6 +322,7 @@ pub fn other_company() -> Account {
         salesforce_id: salesforce_id(fake_salesforce::demo::BRIGHTWATER.id),
         name: fake_salesforce::demo::BRIGHTWATER.name.to_owned(),
         address: Vec::new(),
+        version: 1,
     }
 }
 
@@ -328,6 +338,7 @@ pub fn memberships() -> [Membership; 5] {
         email: format!("{}@client.example", name.to_lowercase().replace(' ', ".")),
         position,
         state,
+        version: 1,
     };
     let [mara, jonas] = NORDHAVEN.contacts;
     [
@@ -406,6 +417,8 @@ pub fn contract() -> Contract {
         valid_to: None,
         time_zone: "Europe/Berlin".to_owned(),
         purchase_order: Some("PO-2026-118".to_owned()),
+        rates: Vec::new(),
+        milestones: Vec::new(),
         modstamp: "2026-01-01T00:00:00Z".parse().unwrap(),
         version: 1,
     }

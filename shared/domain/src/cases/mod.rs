@@ -147,6 +147,13 @@ pub struct Case {
     pub followers: BTreeSet<UserId>,
     /// When the portal last knew what Salesforce says; absent until the first reading.
     pub confirmed: Option<Confirmed>,
+    /// Since when it is gone from Salesforce: deleted, or moved to a company that is no client of the portal. It is
+    /// kept, and nobody is shown it, until Salesforce has it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawn: Option<Timestamp>,
+    /// Whether its comments and hours have still to be fetched from Salesforce: it came back, or from another account.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
     /// Counts the writes of this record, from 1; every write names the version that it replaces.
     pub version: u64,
 }
@@ -181,6 +188,8 @@ impl Case {
             closing: None,
             held: None,
             confirmed: None,
+            withdrawn: None,
+            incomplete: false,
             version: 1,
         }
     }
@@ -196,6 +205,19 @@ impl Case {
             version: self.version + 1,
             ..self.clone()
         })
+    }
+
+    /// Salesforce does not have the case any more, or not as this client's. `None` if the portal knew already.
+    pub fn withdraw(&self, now: Timestamp) -> Option<Self> {
+        if self.withdrawn.is_some() {
+            return None;
+        }
+        Some(Self { withdrawn: Some(now), version: self.version + 1, ..self.clone() })
+    }
+
+    /// Its comments and hours are all here.
+    pub fn completed(&self) -> Self {
+        Self { incomplete: false, version: self.version + 1, ..self.clone() }
     }
 
     /// Something happened on the case that its own fields do not hold: a file, a comment, hours.

@@ -82,9 +82,17 @@ impl Case {
             held: None,
             followers: BTreeSet::new(),
             confirmed: Some(Confirmed { modstamp: reading.modstamp, at: now }),
+            withdrawn: None,
+            incomplete: false,
             version: 1,
         };
         Observed { case, happened: Vec::new(), newly_closed: false }
+    }
+
+    /// The case comes from another account, where Salesforce says by now that it does not belong. Who raised and
+    /// followed it there have nothing to do with it any more.
+    pub fn moved(&self, account: AccountId, reading: Reading, now: Timestamp) -> Self {
+        Self { incomplete: true, ..Self::discovered(self.id, account, reading, now).case }
     }
 
     /// Whether the case is closed and Salesforce says so too.
@@ -121,6 +129,8 @@ impl Case {
             contract: reading.contract,
             closed_at: reading.closed_at,
             held: None,
+            withdrawn: None,
+            incomplete: self.incomplete || self.withdrawn.is_some(),
             ..self.clone()
         };
         case.audience.contact = reading.contact;
@@ -215,6 +225,17 @@ pub(super) mod tests {
         assert_eq!(observed.case.confirmed, Some(Confirmed { modstamp: at(20), at: at(21) }));
         assert_eq!(observed.case.last_activity_at, before.last_activity_at);
         assert!(observed.happened.is_empty());
+    }
+
+    #[test]
+    fn case_w13_a_case_that_is_gone_comes_back_when_salesforce_has_it_again() {
+        let gone = case().withdraw(at(20)).unwrap();
+        assert_eq!((gone.withdrawn, gone.version), (Some(at(20)), 2));
+        assert_eq!(gone.withdraw(at(21)), None);
+        // Salesforce shows it as it was before: that it is there is news enough.
+        let observed = gone.observe(reading("New", false, 10), at(22)).unwrap();
+        assert!(observed.case.incomplete && observed.happened.is_empty());
+        assert_eq!((observed.case.withdrawn, observed.case.version), (None, 3));
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! Cases: one by one. Lists are in [`list`], timelines in [`timeline`].
 
+mod lines;
 mod list;
 mod timeline;
 
 use jiff::Timestamp;
 use portico_domain::{
-    CaseId, Random, SalesforceId,
+    CaseId, EntryId, Random, SalesforceId,
     billing::TimeEntry,
     cases::{Case, Happening, TimelineEntry},
-    contracts::Contract,
     events::Event,
     files::File,
 };
@@ -23,24 +23,22 @@ use crate::{
     outbox,
 };
 
-pub(crate) use timeline::{put_timeline, replace_timeline};
+pub use lines::{LINES_AT_ONCE, LineChange};
+pub(crate) use timeline::put_timeline;
 
 /// Most time entries of one case that are read: more than one invoice holds.
 const TIME_ENTRIES_MAX: u16 = 2_500;
 /// How often a lost race for one record is run again.
 const RACES_MAX: usize = 4;
-/// Most contracts of one account that are read.
-const CONTRACTS_MAX: u16 = 200;
 
 /// A case with everything that its indexes need: the keys that put it on lists, and what lists show of it that is
-/// not an attribute of its own.
+/// not an attribute of its own. One that Salesforce no longer has is on no list.
 pub(crate) fn put_case(case: &Case, condition: Condition) -> Result<Write, StoreError> {
-    let mut keys = vec![
-        ("account", case.account.to_string()),
-        ("case", case.id.to_string()),
-        ("activity", list::activity(case.last_activity_at, case.id)),
-    ];
-    keys.extend(list::partitions(case));
+    let mut keys = vec![("account", case.account.to_string()), ("case", case.id.to_string())];
+    if case.withdrawn.is_none() {
+        keys.push(("activity", list::activity(case.last_activity_at, case.id)));
+        keys.extend(list::partitions(case));
+    }
     if let Some(raiser) = &case.audience.raised_by {
         keys.push(("raiser", raiser.user.to_string()));
     }
@@ -160,13 +158,15 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote the case first.
-    pub async fn move_case(&self, from: &Case, to: &Case, event: &Event) -> Result<(), StoreError> {
+    pub async fn move_case(&self, from: &Case, to: &Case, events: &[Event]) -> Result<(), StoreError> {
         let key = keys::key(Table::Cases, from.account, Some(from.id.to_string()));
         let mut writes = vec![
             Write::Delete { key, condition: Condition::VersionIs(from.version) },
             put_case(to, Condition::Absent)?,
-            outbox::announce(event)?,
         ];
+        for event in events {
+            writes.push(outbox::announce(event)?);
+        }
         if let Some(salesforce_id) = to.salesforce_id {
             let link = Link { salesforce_id, account: to.account, record: Linked::Case { case: to.id } };
             writes.push(link.write(Condition::Always)?);
@@ -192,7 +192,7 @@ impl Store {
             Some(link @ Link { record: Linked::Case { case }, .. }) => {
                 self.case(&Tenant::of_link(&link), case).await
             }
-            Some(Link { record: Linked::Account | Linked::Comment { .. }, .. }) | None => Ok(None),
+            Some(_) | None => Ok(None),
         }
     }
 
@@ -204,47 +204,14 @@ impl Store {
         self.all(Table::TimeEntries, keys::case_partition(tenant, case), TIME_ENTRIES_MAX).await
     }
 
-    /// Keeps a time entry's next version and tells of it, together with the case that it was worked on and its
-    /// line on the timeline; a line that is no longer to be shown goes.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if somebody else wrote the entry or the case first.
-    pub async fn save_time_entry(
-        &self,
-        case: &Case,
-        entry: &TimeEntry,
-        event: &Event,
-    ) -> Result<(), StoreError> {
-        let line = TimelineEntry::of_hours(entry);
-        let partition = keys::case_partition(&Tenant::new(case.account), case.id);
-        let keys = [("case_key", partition), ("entry", entry.id.to_string())];
-        let item = keys::item(Table::TimeEntries, entry, &keys)?;
-        self.transact(vec![
-            Write::Put { table: Table::TimeEntries, item, condition: replacing(entry.version) },
-            put_case(case, replacing(case.version))?,
-            replace_timeline(case, &line, entry.is_shown())?,
-            outbox::announce(event)?,
-        ])
-        .await
-    }
-
-    /// What is agreed with the tenant.
+    /// One time entry of a case.
     ///
     /// # Errors
     /// [`StoreError`] if the engine fails.
-    pub async fn contracts(&self, tenant: &Tenant) -> Result<Vec<Contract>, StoreError> {
-        self.all(Table::Contracts, tenant.account().to_string(), CONTRACTS_MAX).await
-    }
-
-    /// Keeps a contract's next version.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] if somebody else wrote it first.
-    pub async fn save_contract(&self, contract: &Contract) -> Result<(), StoreError> {
-        let keys = [("account", contract.account.to_string()), ("contract", contract.id.to_string())];
-        let item = keys::item(Table::Contracts, contract, &keys)?;
-        let condition = replacing(contract.version);
-        self.transact(vec![Write::Put { table: Table::Contracts, item, condition }]).await
+    pub async fn time_entry(&self, case: &Case, entry: EntryId) -> Result<Option<TimeEntry>, StoreError> {
+        let partition = keys::case_partition(&Tenant::new(case.account), case.id);
+        let key = keys::key(Table::TimeEntries, partition, Some(entry.to_string()));
+        self.engine.get(&key).await?.map(|item| keys::record(Table::TimeEntries, item)).transpose()
     }
 
     /// One page of a partition; `names` are the key attributes that a cursor holds.

@@ -33,7 +33,7 @@ pub(crate) fn put_timeline(case: &Case, entry: &TimelineEntry) -> Result<Write, 
 }
 
 /// A line that may be corrected: it is replaced, or goes if it is not to be shown any more.
-pub(crate) fn replace_timeline(case: &Case, entry: &TimelineEntry, shown: bool) -> Result<Write, StoreError> {
+pub(super) fn replace_timeline(case: &Case, entry: &TimelineEntry, shown: bool) -> Result<Write, StoreError> {
     if shown { put(case, entry, Condition::Always) } else { Ok(delete(case, entry)) }
 }
 
@@ -79,16 +79,23 @@ impl Store {
         case: &Case,
         entry: EntryId,
     ) -> Result<Option<TimelineEntry>, StoreError> {
-        let Some(at) = entry.made_at() else { return Ok(None) };
-        let key = key(case, place(at, entry));
-        self.engine.get(&key).await?.map(|item| keys::record(Table::CaseActivity, item)).transpose()
+        match entry.made_at() {
+            Some(at) => self.line(case, at, entry).await,
+            None => Ok(None),
+        }
     }
 
-    /// Whether a line is on the timeline already, for lines whose id comes from Salesforce.
+    /// The line that stands at this moment under this id.
     ///
     /// # Errors
     /// [`StoreError`] if the engine fails.
-    pub async fn has_entry(&self, case: &Case, entry: &TimelineEntry) -> Result<bool, StoreError> {
-        Ok(self.engine.get(&key(case, sort(entry))).await?.is_some())
+    pub async fn line(
+        &self,
+        case: &Case,
+        at: Timestamp,
+        entry: EntryId,
+    ) -> Result<Option<TimelineEntry>, StoreError> {
+        let key = key(case, place(at, entry));
+        self.engine.get(&key).await?.map(|item| keys::record(Table::CaseActivity, item)).transpose()
     }
 }

@@ -2,9 +2,13 @@
 
 use fake_salesforce::demo::BRIGHTWATER;
 use portico_domain::{
-    CaseId, InvoiceId, SalesforceId,
+    CaseId, ContractId, InvoiceId, SalesforceId,
+    billing::Invoice,
     cases::{Author, Case, ClosingReason, Happening, Side, TimelineEntry},
+    contracts::Contract,
     events::Fact,
+    files::File,
+    people::{MembershipState, Position},
 };
 use portico_salesforce::Soql;
 use portico_store::{Linked, PageSize, Tenant};
@@ -100,6 +104,50 @@ pub async fn case_w21_moves_a_case(sample: &Sample) {
     assert_eq!((moved.id, moved.account), (id, other_account()));
 }
 
+/// As a case does, a contract leaves the one account as it enters the other.
+pub async fn case_w21_moves_a_contract(sample: &Sample) {
+    let world = &sample.world;
+    let salesforce_id: SalesforceId = BRIGHTWATER.contract_id.parse().unwrap();
+    let id = ContractId::of_salesforce(&salesforce_id);
+    world.store.save_contract(&Contract { id, salesforce_id, ..contract() }).await.unwrap();
+    all_done(sample).await;
+    assert_eq!(world.store.contract(&world.tenant(), id).await.unwrap(), None);
+    let other = Tenant::of_case(&Case { account: other_account(), ..world.case(open_case()).await });
+    assert_eq!(world.store.contract(&other, id).await.unwrap().unwrap().currency.code(), "USD");
+}
+
+/// In Salesforce the contact belongs to another company than the portal believes.
+pub async fn case_w21_suspends_who_left(sample: &Sample) {
+    let world = &sample.world;
+    let mut member = world.store.membership(&user(MEMBER)).await.unwrap().unwrap();
+    let Position::Client { contact, .. } = &mut member.position else { panic!("{member:?}") };
+    *contact = Some(BRIGHTWATER.contacts[0].id.parse().unwrap());
+    world.store.provision_member(&member).await.unwrap();
+    all_done(sample).await;
+    let member = world.store.membership(&user(MEMBER)).await.unwrap().unwrap();
+    assert_eq!(member.state, MembershipState::Suspended);
+    assert!(world.store.identify(&user(MEMBER)).await.unwrap().is_none());
+}
+
+/// Salesforce does not have what the portal wrote there: the portal will write it again.
+pub async fn loses_references(sample: &Sample) {
+    let world = &sample.world;
+    let invoice = world.issue_invoice().await;
+    let known = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    let reference = Some("a04Fk0000000099IAA".parse().unwrap());
+    let referred = File { salesforce_id: reference, version: known.version + 1, ..known };
+    world.store.refer_to_file(&referred).await.unwrap();
+    let record = Some("a05Fk0000000099IAA".parse().unwrap());
+    let recorded = Invoice { salesforce_id: record, version: invoice.version + 1, ..invoice.clone() };
+    world.store.record_invoice(&recorded).await.unwrap();
+    all_done(sample).await;
+    let facts = outbox::facts(&world.stack.emulators).await;
+    assert!(facts.contains(&Fact::FileReferenceLost { case: open_case(), file: file() }));
+    assert!(facts.contains(&Fact::InvoiceRecordLost { case: closed_case(), invoice: invoice.id }));
+    let lost = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    assert_eq!(lost.salesforce_id, None);
+}
+
 pub async fn hands_a_case_over(sample: &Sample) {
     let world = &sample.world;
     let salesforce = world.stack.cloud().salesforce().await.unwrap();
@@ -189,7 +237,7 @@ pub async fn hands_a_comment_over(sample: &Sample) {
     assert_eq!(ours.len(), 1, "{comments:?}");
     assert_eq!(ours[0]["IsPublished"], true);
     let link = world.store.link(ours[0]["Id"].as_str().unwrap().parse().unwrap()).await.unwrap().unwrap();
-    assert_eq!(link.record, Linked::Comment { case: open_case(), entry: said().id });
+    assert_eq!(link.record, Linked::Comment { case: open_case(), entry: said().id, at: said().at });
 }
 
 /// A comment of the portal comes back before the writer has written down which it is: it is known by its words.

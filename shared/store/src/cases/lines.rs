@@ -1,0 +1,73 @@
+//! What hangs on a case and comes from Salesforce: comments and hours.
+
+use portico_domain::{
+    SalesforceId,
+    billing::TimeEntry,
+    cases::{Case, TimelineEntry},
+    events::Event,
+};
+
+use super::{put_case, replacing, timeline::replace_timeline};
+use crate::{
+    Store, StoreError, Tenant,
+    engine::{Condition, Table, Write},
+    keys,
+    links::{Link, Linked},
+    outbox,
+};
+
+/// Most changes that are written together with their case: three writes each stay below a transaction's hundred.
+pub const LINES_AT_ONCE: usize = 30;
+
+/// A comment or a time entry is no longer what the portal has.
+#[derive(Debug, Clone)]
+pub struct LineChange {
+    /// The record in Salesforce.
+    pub salesforce_id: SalesforceId,
+    /// Its line on the timeline.
+    pub line: TimelineEntry,
+    /// Whether the line is to be seen; otherwise it goes.
+    pub shown: bool,
+    /// The time entry's next version, if it is one.
+    pub hours: Option<TimeEntry>,
+}
+
+impl LineChange {
+    fn linked(&self, case: &Case) -> Linked {
+        match &self.hours {
+            Some(hours) => Linked::TimeEntry { case: case.id, entry: hours.id },
+            None => Linked::Comment { case: case.id, entry: self.line.id, at: self.line.at },
+        }
+    }
+}
+
+impl Store {
+    /// Takes over what changed on a case, with the case's next version and the event that tells of it: all of it or
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote the case, or one of the time entries, first.
+    pub async fn save_lines(
+        &self,
+        case: &Case,
+        changes: &[LineChange],
+        event: &Event,
+    ) -> Result<(), StoreError> {
+        let mut writes = vec![put_case(case, replacing(case.version))?, outbox::announce(event)?];
+        for change in changes {
+            writes.push(replace_timeline(case, &change.line, change.shown)?);
+            let LineChange { salesforce_id, hours, .. } = change;
+            let link =
+                Link { salesforce_id: *salesforce_id, account: case.account, record: change.linked(case) };
+            writes.push(link.write(Condition::Always)?);
+            if let Some(hours) = hours {
+                let partition = keys::case_partition(&Tenant::new(case.account), case.id);
+                let keys = [("case_key", partition), ("entry", hours.id.to_string())];
+                let item = keys::item(Table::TimeEntries, hours, &keys)?;
+                let condition = replacing(hours.version);
+                writes.push(Write::Put { table: Table::TimeEntries, item, condition });
+            }
+        }
+        self.transact(writes).await
+    }
+}
