@@ -439,13 +439,18 @@ pub(crate) const OBJECTS: &[Object] = &[
         label: "Milestone",
         prefix: "a06",
         fields: &[
-            text("Name", 80),
-            parent("Case__c", "Case__r", "Case", Cascade),
+            parent("Contract__c", "Contract__r", "Portal_Contract__c", Cascade).required(),
+            text("Name", 80).required(),
+            currency("Amount__c").required(),
             date("Due_On__c"),
-            text("State__c", 40),
+            date("Completed_On__c"),
+            parent("Case__c", "Case__r", "Case", Clear),
         ],
         writable: true,
-        action: None,
+        action: Some(Action {
+            id: "04kFk0000000010IAA",
+            fields: &["Case__c", "Completed_On__c", "Contract__c", "SystemModstamp"],
+        }),
     },
     Object {
         name: "User",
