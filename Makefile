@@ -2,13 +2,15 @@
 
 CARGO ?= cargo
 PYTHON ?= python3
+NODE ?= node
+NPM ?= npm
 DATA ?= .portico
 CFN_LINT_VERSION := 1.51.0
 CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset journey verify-audit test check lint deny template tests contract documents build
+.PHONY: help run reset journey verify-audit test check lint deny template tests contract salesforce-metadata documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -28,7 +30,7 @@ verify-audit: ## Check exported audit trails: make verify-audit FILE="1.ndjson 2
 	@$(CARGO) build --quiet -p audit-verifier
 	@target/debug/verify-audit $(if $(HEAD),--head $(HEAD)) $(FILE)
 
-test: lint deny template tests contract ## Everything that CI runs
+test: lint deny template salesforce-metadata tests contract ## Everything that CI runs
 
 lint: ## Format and clippy
 	$(CARGO) fmt --all --check
@@ -44,6 +46,14 @@ template: .venv/cfn-lint-$(CFN_LINT_VERSION) ## template.yaml against AWS's sche
 .venv/cfn-lint-$(CFN_LINT_VERSION):
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet cfn-lint==$(CFN_LINT_VERSION)
+	touch $@
+
+salesforce-metadata: infra/salesforce/node_modules/.package-lock.json ## What is deployed to an org, against Salesforce's types
+	$(NODE) infra/salesforce/check/check.mjs
+
+# The files that a lock names, nothing newer, and none of their install scripts.
+%/node_modules/.package-lock.json: %/package-lock.json
+	$(NPM) ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel error
 	touch $@
 
 tests: ## Every test, then the main job from a cold start
