@@ -10,7 +10,7 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset journey verify-audit test check lint deny template tests contract salesforce-metadata documents build
+.PHONY: help run reset journey verify-audit test check lint deny template tests contract salesforce-metadata clients documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -30,7 +30,7 @@ verify-audit: ## Check exported audit trails: make verify-audit FILE="1.ndjson 2
 	@$(CARGO) build --quiet -p audit-verifier
 	@target/debug/verify-audit $(if $(HEAD),--head $(HEAD)) $(FILE)
 
-test: lint deny template salesforce-metadata tests contract ## Everything that CI runs
+test: lint deny template salesforce-metadata tests contract clients ## Everything that CI runs
 
 lint: ## Format and clippy
 	$(CARGO) fmt --all --check
@@ -70,6 +70,18 @@ contract: .venv/schemathesis-$(SCHEMATHESIS_VERSION) ## The API against its desc
 .venv/schemathesis-$(SCHEMATHESIS_VERSION):
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet schemathesis==$(SCHEMATHESIS_VERSION)
+	touch $@
+
+CLIENTS := infra/fake-salesforce/clients
+
+clients: .venv/clients/installed $(CLIENTS)/node_modules/.package-lock.json ## Other people's Salesforce clients against the fake org
+	@# With tests, as `make tests` builds it: without, cargo unifies other features and builds most of it again.
+	$(CARGO) build --workspace --bins --tests
+	$(PYTHON) $(CLIENTS)/clients.py target/debug/fake-salesforce .venv/clients/bin/python $(NODE)
+
+.venv/clients/installed: $(CLIENTS)/requirements.txt
+	$(PYTHON) -m venv .venv/clients
+	.venv/clients/bin/pip install --quiet --requirement $<
 	touch $@
 
 documents: ## Write docs/openapi.json, docs/problems.md and docs/isolation.md from the code
