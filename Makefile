@@ -2,13 +2,15 @@
 
 CARGO ?= cargo
 PYTHON ?= python3
+NODE ?= node
+NPM ?= npm
 DATA ?= .portico
 CFN_LINT_VERSION := 1.51.0
 CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset journey verify-audit test check lint deny template tests contract documents build
+.PHONY: help run reset journey verify-audit test check lint deny template tests contract salesforce-metadata clients documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -28,7 +30,7 @@ verify-audit: ## Check exported audit trails: make verify-audit FILE="1.ndjson 2
 	@$(CARGO) build --quiet -p audit-verifier
 	@target/debug/verify-audit $(if $(HEAD),--head $(HEAD)) $(FILE)
 
-test: lint deny template tests contract ## Everything that CI runs
+test: lint deny template salesforce-metadata tests contract clients ## Everything that CI runs
 
 lint: ## Format and clippy
 	$(CARGO) fmt --all --check
@@ -46,6 +48,14 @@ template: .venv/cfn-lint-$(CFN_LINT_VERSION) ## template.yaml against AWS's sche
 	.venv/bin/pip install --quiet cfn-lint==$(CFN_LINT_VERSION)
 	touch $@
 
+salesforce-metadata: infra/salesforce/node_modules/.package-lock.json ## What is deployed to an org, against Salesforce's types
+	$(NODE) infra/salesforce/check/check.mjs
+
+# The files that a lock names, nothing newer, and none of their install scripts.
+%/node_modules/.package-lock.json: %/package-lock.json
+	$(NPM) ci --prefix $* --ignore-scripts --no-audit --no-fund --loglevel error
+	touch $@
+
 tests: ## Every test, then the main job from a cold start
 	$(CARGO) build --workspace --bins --tests
 	@command -v cargo-nextest >/dev/null || $(CARGO) install --debug --locked cargo-nextest
@@ -60,6 +70,18 @@ contract: .venv/schemathesis-$(SCHEMATHESIS_VERSION) ## The API against its desc
 .venv/schemathesis-$(SCHEMATHESIS_VERSION):
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet schemathesis==$(SCHEMATHESIS_VERSION)
+	touch $@
+
+CLIENTS := infra/fake-salesforce/clients
+
+clients: .venv/clients/installed $(CLIENTS)/node_modules/.package-lock.json ## Other people's Salesforce clients against the fake org
+	@# With tests, as `make tests` builds it: without, cargo unifies other features and builds most of it again.
+	$(CARGO) build --workspace --bins --tests
+	$(PYTHON) $(CLIENTS)/clients.py target/debug/fake-salesforce .venv/clients/bin/python $(NODE)
+
+.venv/clients/installed: $(CLIENTS)/requirements.txt
+	$(PYTHON) -m venv .venv/clients
+	.venv/clients/bin/pip install --quiet --requirement $<
 	touch $@
 
 documents: ## Write docs/openapi.json, docs/problems.md and docs/isolation.md from the code

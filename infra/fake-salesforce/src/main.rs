@@ -11,12 +11,14 @@ use tracing_subscriber::EnvFilter;
 use url::Url;
 
 const USAGE: &str =
-    "usage: fake-salesforce --public-key FILE [--port PORT] [--data DIRECTORY] [--outbound URL] [--empty]
+    "usage: fake-salesforce --public-key FILE [--port PORT] [--data DIRECTORY] [--outbound URL] [--login-url URL]
+                       [--empty]
 
   --public-key FILE   PEM of the RSA key that verifies JWT bearer assertions
   --port PORT         port on 127.0.0.1 (4100)
   --data DIRECTORY    where salesforce.sqlite is kept (in memory)
   --outbound URL      receiver of outbound messages (none)
+  --login-url URL     audience of assertions (its own address)
   --empty             no demo data";
 
 /// Why the program ends early.
@@ -73,6 +75,7 @@ fn config(mut arguments: impl Iterator<Item = String>) -> Result<Config, Failure
                     Url::parse(&value()?).map_err(|_| Failure::Usage("--outbound: no URL".to_owned()))?;
                 config.outbound = Some(OutboundConfig::to(endpoint));
             }
+            "--login-url" => config.login_url = Some(value()?),
             "--empty" => config.demo_data = false,
             _ => return Err(Failure::Usage(format!("unknown argument {flag}"))),
         }

@@ -26,7 +26,22 @@ struct Claims {
     iss: String,
     sub: String,
     aud: String,
+    #[serde(deserialize_with = "seconds")]
     exp: i64,
+}
+
+/// A number, or its digits as text: Salesforce takes both, and simple-salesforce sends the latter.
+fn seconds<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Seconds {
+        Number(i64),
+        Text(String),
+    }
+    match Seconds::deserialize(deserializer)? {
+        Seconds::Number(number) => Ok(number),
+        Seconds::Text(text) => text.parse().map_err(serde::de::Error::custom),
+    }
 }
 
 /// A refusal in OAuth's own form.
@@ -87,7 +102,8 @@ fn check(org: &Org, assertion: &str) -> Result<(), OAuthError> {
     // Expiry and audience are checked below: by the org's clock, and each with its own answer.
     validation.validate_exp = false;
     validation.validate_aud = false;
-    validation.set_required_spec_claims(&["exp", "iss", "sub", "aud"]);
+    // Not "exp" either: only a number counts as one there. `Claims` requires all four.
+    validation.set_required_spec_claims(&["iss", "sub", "aud"]);
     let claims = jsonwebtoken::decode::<Claims>(assertion, &org.key, &validation)
         .map_err(|_| invalid("invalid assertion"))?
         .claims;

@@ -14,6 +14,9 @@ pub(crate) enum OnDelete {
     Restrict,
 }
 
+/// Most characters of a text area that is not a long one.
+const SHORT_AREA_MAX: usize = 255;
+
 /// The type of a field, with its bound.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Kind {
@@ -23,7 +26,7 @@ pub(crate) enum Kind {
     Reference { to: &'static str, relationship: &'static str, on_delete: OnDelete },
     /// A single line of at most so many characters.
     Text(usize),
-    /// Many lines of at most so many characters; cannot be filtered or sorted.
+    /// Many lines of at most so many characters; long ones cannot be filtered or sorted by.
     Area(usize),
     /// Many lines of at most so many UTF-8 bytes; cannot be filtered or sorted.
     AreaBytes(usize),
@@ -90,7 +93,11 @@ impl Field {
 
     /// Long text can neither be filtered nor sorted by.
     pub(crate) fn filterable(&self) -> bool {
-        !matches!(self.kind, Kind::Area(_) | Kind::AreaBytes(_))
+        match self.kind {
+            Kind::Area(max) => max <= SHORT_AREA_MAX,
+            Kind::AreaBytes(_) => false,
+            _ => true,
+        }
     }
 
     /// Custom fields and objects end so.
@@ -246,7 +253,7 @@ pub(crate) const OBJECTS: &[Object] = &[
         fields: &[
             text("Name", 255).required(),
             external_id("Portal_Account_Id__c"),
-            text("BillingStreet", 255),
+            Field::new("BillingStreet", Kind::Area(255)),
             text("BillingCity", 40),
             text("BillingPostalCode", 20),
             text("BillingCountry", 80),
@@ -390,7 +397,7 @@ pub(crate) const OBJECTS: &[Object] = &[
         prefix: "a04",
         fields: &[
             text("Name", 80),
-            parent("Case__c", "Case__r", "Case", Cascade),
+            parent("Case__c", "Case__r", "Case", Cascade).required(),
             external_id("Portal_File_Id__c"),
             text("Storage_Key__c", 255),
             number("Size__c", 18, 0),
@@ -430,7 +437,10 @@ pub(crate) const OBJECTS: &[Object] = &[
         name: "Portal_Comment__c",
         label: "Portal Comment",
         prefix: "a07",
-        fields: &[external_id("Portal_Comment_Id__c"), parent("Case__c", "Case__r", "Case", Cascade)],
+        fields: &[
+            external_id("Portal_Comment_Id__c"),
+            parent("Case__c", "Case__r", "Case", Cascade).required(),
+        ],
         writable: true,
         action: None,
     },

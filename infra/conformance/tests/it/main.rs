@@ -28,6 +28,7 @@ mod permissions;
 mod records;
 mod refusals;
 mod routes;
+mod salesforce_metadata;
 mod samples;
 mod stack;
 mod steps;

@@ -32,6 +32,16 @@ async fn a_good_assertion_opens_a_session() {
 }
 
 #[tokio::test]
+async fn an_expiry_may_be_written_as_text() {
+    let org = TestOrg::local().await;
+    let mut claims = claims(&org);
+    claims["exp"] = json!((START + 180).to_string());
+    assert_eq!(exchange(&org, GRANT, &assertion(PRIVATE_KEY, &claims)).await.status, 200);
+    claims["exp"] = json!((START - 31).to_string());
+    assert_eq!(exchange(&org, GRANT, &assertion(PRIVATE_KEY, &claims)).await.status, 400);
+}
+
+#[tokio::test]
 async fn every_bad_assertion_is_refused_in_oauths_form() {
     let org = TestOrg::local().await;
     let with = |name: &str, value: Value| {
