@@ -26,9 +26,9 @@ impl Agent {
             "aud": audience,
             "exp": world.stack.clock.now().as_second() + 120,
         });
-        let header = awsim_jsonwebtoken::Header::new(awsim_jsonwebtoken::Algorithm::RS256);
-        let key = awsim_jsonwebtoken::EncodingKey::from_rsa_pem(PRIVATE_KEY.as_bytes()).unwrap();
-        let assertion = awsim_jsonwebtoken::encode(&header, &claims, &key).unwrap();
+        let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
+        let key = jsonwebtoken::EncodingKey::from_rsa_pem(PRIVATE_KEY.as_bytes()).unwrap();
+        let assertion = jsonwebtoken::encode(&header, &claims, &key).unwrap();
         let grant = [("grant_type", GRANT), ("assertion", &assertion)];
         let answer = http.post(format!("{base}/services/oauth2/token")).form(&grant).send().await.unwrap();
         let answer: Value = answer.json().await.unwrap();

@@ -14,7 +14,13 @@ pub async fn facts(emulators: &Emulators) -> Vec<Fact> {
 
 /// Every event, in the order of the stream.
 pub async fn events(emulators: &Emulators) -> Vec<Event> {
-    let records = emulators.streams().read("OutboxTable", None).await.unwrap();
+    let (mut records, mut after) = (Vec::new(), None);
+    loop {
+        let page = emulators.streams().read("OutboxTable", after.as_deref()).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some(last.sequence.clone());
+        records.extend(page);
+    }
     let images = records.into_iter().map(|record| record.event["dynamodb"]["NewImage"].clone());
     images
         .map(|image| {

@@ -269,7 +269,8 @@ impl World {
         store.save_case(&case(new_case(), "New", false), &[], &[]).await.unwrap();
         store.save_case(&case(closed_case(), "Resolved", true), &[], &[]).await.unwrap();
         store.save_contract(&contract()).await.unwrap();
-        let closed = case(closed_case(), "Resolved", true).touched(now());
+        let closed = case(closed_case(), "Resolved", true);
+        let closed = closed.touched(closed.last_activity_at);
         let logged = |entry: TimeEntry| LineChange {
             salesforce_id: entry.salesforce_id,
             line: TimelineEntry::of_hours(&entry),
