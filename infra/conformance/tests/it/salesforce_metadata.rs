@@ -46,7 +46,8 @@ const WRITTEN: [(&str, bool); 4] =
     [("Case", true), ("Portal_File__c", true), ("Portal_Invoice__c", true), ("Portal_Comment__c", false)];
 
 /// Deployed, and not used by the portal: what for all the same.
-const NOT_USED: [(&str, &str); 1] = [("Portal_Contract__c.Billing_Mode__c", "billing by milestones")];
+const NOT_USED: [(&str, &str); 1] =
+    [("Portal_Contract__c.Billing_Mode__c", "says to people how the work is billed")];
 
 /// Standard fields that no permission is needed, or possible, for.
 const ALWAYS_VISIBLE: [&str; 9] = [
@@ -246,7 +247,7 @@ async fn described() -> BTreeMap<String, Vec<Value>> {
     found
 }
 
-/// The source files below a directory.
+/// The files in a directory and in those below it.
 fn sources(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] }).collect()
@@ -255,7 +256,7 @@ fn sources(directory: &Path) -> Vec<PathBuf> {
 /// Every name that ends like a custom one in these files of the portal's Salesforce crate.
 fn named_in(file: Option<&str>) -> BTreeSet<String> {
     let directory = root().join("shared/salesforce/src");
-    let paths: Vec<PathBuf> = match file {
+    let paths = match file {
         Some(file) => vec![directory.join(file)],
         None => sources(&directory),
     };
@@ -302,7 +303,7 @@ async fn a_real_org_gets_the_fields_that_the_fake_one_has() {
 fn every_field_that_the_portal_uses_is_deployed_and_every_one_deployed_is_used() {
     let deployed = fields();
     for object in Object::ALL {
-        assert!(READ.iter().any(|(known, _)| *known == object), "{} is not read", object.name());
+        assert!(READ.iter().any(|(known, _)| *known == object), "{} is not in the list", object.name());
     }
     for (object, fields) in READ {
         for field in fields {
