@@ -177,6 +177,7 @@ impl Template {
         for (name, node) in sections {
             match name.as_str() {
                 "AWSTemplateFormatVersion"
+                | "Conditions"
                 | "Description"
                 | "Metadata"
                 | "Outputs"
@@ -212,6 +213,7 @@ impl Template {
                 if !matches!(
                     key.as_str(),
                     "Type"
+                        | "Condition"
                         | "Properties"
                         | "Metadata"
                         | "DependsOn"
@@ -234,6 +236,34 @@ impl Template {
             }
         }
         Ok(resources)
+    }
+
+    /// The template as it is deployed with the parameters of `scope`: without the resources whose condition does not
+    /// hold.
+    ///
+    /// # Errors
+    /// A resource names no condition of the template, or the condition is not understood.
+    pub fn settled(&self, scope: &Scope) -> Result<Self, TemplateError> {
+        let mut absent = Vec::new();
+        for (id, node) in self.section("Resources") {
+            let Some(name) = node.get("Condition") else { continue };
+            let place = format!("Resources.{id}.Condition");
+            let name = name.text().ok_or_else(|| at(name, &place, "the name of a condition expected"))?;
+            let condition = self.section("Conditions").iter().find(|(known, _)| known == name);
+            let (_, condition) = condition.ok_or_else(|| at(node, &place, "there is no such condition"))?;
+            if !scope.holds(condition, &format!("Conditions.{name}"))? {
+                absent.push(id.clone());
+            }
+        }
+        let mut settled = self.clone();
+        if let yaml::Value::Mapping(sections) = &mut settled.root.value {
+            for (name, section) in sections {
+                if let ("Resources", yaml::Value::Mapping(resources)) = (name.as_str(), &mut section.value) {
+                    resources.retain(|(id, _)| !absent.contains(id));
+                }
+            }
+        }
+        Ok(settled)
     }
 
     /// The logical ids of every resource of one kind.
