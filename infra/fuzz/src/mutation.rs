@@ -19,6 +19,8 @@ pub enum Structure {
 const CHANGES_MAX: usize = 6;
 /// How often a part is repeated at most; enough to come to every limit of a parser.
 const REPETITIONS_MAX: usize = 60_000;
+/// One in how many repetitions may be as long.
+const RARELY: usize = 200;
 /// How often a part is repeated at most, most of the time: small inputs are read a thousand times as fast.
 const REPETITIONS_USUAL: usize = 250;
 
@@ -86,7 +88,7 @@ pub fn broken(
 }
 
 fn repetitions(random: &mut Random) -> usize {
-    let most = if random.once_in(30) { REPETITIONS_MAX } else { REPETITIONS_USUAL };
+    let most = if random.once_in(RARELY) { REPETITIONS_MAX } else { REPETITIONS_USUAL };
     random.scale(most)
 }
 
@@ -285,7 +287,7 @@ fn change(value: &mut Value, depth: usize, random: &mut Random, room: usize) {
     }
     match random.below(8) {
         0 => *value = Value::Null,
-        1 => *value = Value::from(random.next()),
+        1 => *value = Value::from(random.draw()),
         2 => *value = Value::from(random.pick(WORDS).copied().unwrap_or_default()),
         3 => *value = Value::from("x".repeat(repetitions(random))),
         4 => {

@@ -2,7 +2,11 @@
 //!
 //! One test: memory is counted for the whole process.
 
-#![allow(clippy::unwrap_used, reason = "clippy allows it in test functions only")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "clippy allows these in test functions only, and the controls have helpers"
+)]
 
 use std::time::Duration;
 

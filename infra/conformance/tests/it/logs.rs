@@ -59,7 +59,9 @@ fn forbidden() -> Forbidden {
     forbidden.add("the signing key", SIGNING_KEY);
     forbidden.add("a token of Salesforce", "00DFk0000000001!");
     forbidden.add("a token", "Bearer ");
-    forbidden.add("a JSON web token", "eyJ");
+    // `{"alg":` and `{"typ":`, as every such token begins with one of them.
+    forbidden.add("a JSON web token", "eyJhbGci");
+    forbidden.add("a JSON web token", "eyJ0eXAi");
     forbidden.add("the signature of a link", "X-Amz-Signature=");
     for line in PRIVATE_KEY.lines().filter(|line| line.len() > 40) {
         forbidden.add("the private key", line);

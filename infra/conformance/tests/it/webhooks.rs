@@ -539,7 +539,7 @@ async fn a_signed_callout_takes_the_way_of_an_outbound_message() {
         (202, json!({ "records": 2, "ignored": 1, "repeated": false }))
     );
     let expected = vec![("Account".to_owned(), id("001", 2)), case(1)];
-    assert_eq!(scene.queued().await, [expected.clone()]);
+    assert_eq!(scene.queued().await, std::slice::from_ref(&expected));
     // Sent again, within the tolerance: one read.
     receiver.guard.bill();
     let again = scene.world.steps.live(None, post(&receiver, &event)).await.unwrap();

@@ -222,6 +222,9 @@ impl Template {
                 ) {
                     return Err(at(value, &join(&place, key), "the local cloud does not know this key"));
                 }
+                if key == "Condition" {
+                    self.condition(value, &join(&place, key))?;
+                }
             }
             match Kind::parse(kind) {
                 Some(kind) => resources.push(LogicalResource { logical_id: logical_id.clone(), kind }),
@@ -247,10 +250,7 @@ impl Template {
         let mut absent = Vec::new();
         for (id, node) in self.section("Resources") {
             let Some(name) = node.get("Condition") else { continue };
-            let place = format!("Resources.{id}.Condition");
-            let name = name.text().ok_or_else(|| at(name, &place, "the name of a condition expected"))?;
-            let condition = self.section("Conditions").iter().find(|(known, _)| known == name);
-            let (_, condition) = condition.ok_or_else(|| at(node, &place, "there is no such condition"))?;
+            let (name, condition) = self.condition(name, &format!("Resources.{id}.Condition"))?;
             if !scope.holds(condition, &format!("Conditions.{name}"))? {
                 absent.push(id.clone());
             }
@@ -314,6 +314,12 @@ impl Template {
             node.get("Type").and_then(Node::text) == Some("AWS::Serverless::Function") && has_url(node)
         });
         functions.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The condition that a resource names.
+    fn condition(&self, name: &Node, place: &str) -> Result<&(String, Node), TemplateError> {
+        let known = self.section("Conditions").iter().find(|(known, _)| name.text() == Some(known));
+        known.ok_or_else(|| at(name, place, "there is no such condition"))
     }
 
     fn section(&self, name: &str) -> &[(String, Node)] {
