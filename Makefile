@@ -10,7 +10,7 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset journey verify-audit test check lint deny template tests contract salesforce-metadata clients documents build
+.PHONY: help run reset journey verify-audit fuzz test check lint deny template tests contract salesforce-metadata clients documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -29,6 +29,10 @@ journey: ## The main job against the running cloud, or one of its own; each step
 verify-audit: ## Check exported audit trails: make verify-audit FILE="1.ndjson 2.ndjson" [HEAD=SEQUENCE:HASH]
 	@$(CARGO) build --quiet -p audit-verifier
 	@target/debug/verify-audit $(if $(HEAD),--head $(HEAD)) $(FILE)
+
+fuzz: ## Break what Salesforce sends, and read it: make fuzz [MINUTES=10] [SEED=1]
+	@$(CARGO) build --workspace --bins
+	@target/debug/fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
 test: lint deny template salesforce-metadata tests contract clients ## Everything that CI runs
 

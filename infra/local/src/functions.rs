@@ -71,6 +71,7 @@ pub fn of_the_workspace() -> Functions {
         "live-connections" => live_connections,
         "live-tickets" => live_tickets,
         "presigned-uploads" => presigned_uploads,
+        "salesforce-change-events" => salesforce_change_events,
         "salesforce-sync" => salesforce_sync,
         "salesforce-writer" => salesforce_writer,
         "upload-confirmation" => upload_confirmation,

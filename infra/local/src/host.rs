@@ -330,6 +330,7 @@ impl LocalCloud {
         tasks.spawn(serve(api_listener, api_router(console.clone(), Arc::clone(&api_door)), stopper.stop()));
 
         let bare = template.scope(&parameters).map_err(|error| refused(&options, error))?;
+        let template = template.settled(&bare).map_err(|error| refused(&options, error))?;
         let emulators = Emulators::start(portico_emulators::Config {
             data: Some(data.join("aws")),
             aws: options.ports.address(Door::Aws),
@@ -705,6 +706,8 @@ impl Building<'_> {
             let mut dead_letters = None;
             for event in &definition.events {
                 let (letters, is_asynchronous) = match event {
+                    // Nobody sends to a partner's bus on one machine.
+                    EventSource::Rule(event) if event.event_bus_name.is_some() => continue,
                     EventSource::Rule(event) => (&event.dead_letter_config, true),
                     EventSource::Schedule(event) => (&event.dead_letter_config, event.enabled),
                     EventSource::Api(_) | EventSource::Queue(_) | EventSource::Stream(_) => continue,

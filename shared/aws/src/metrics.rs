@@ -17,16 +17,22 @@ pub const NAMESPACE: &str = "Portico";
 pub enum Metric {
     /// From a change in Salesforce (`SystemModstamp`, whole seconds) to the portal's showing it.
     ChangeToVisible,
+    /// A message of Salesforce that did not become durable, so that it has to be sent again.
+    MessageNotTaken,
+    /// A change event that does not say which records changed: a sweep has to find them.
+    SweepNeeded,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::ChangeToVisible];
+    pub const ALL: [Self; 3] = [Self::ChangeToVisible, Self::MessageNotTaken, Self::SweepNeeded];
 
     /// Its name in CloudWatch.
     pub fn name(self) -> &'static str {
         match self {
             Self::ChangeToVisible => "ChangeToVisible",
+            Self::MessageNotTaken => "MessageNotTaken",
+            Self::SweepNeeded => "SweepNeeded",
         }
     }
 
@@ -34,6 +40,7 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Self::ChangeToVisible => "Milliseconds",
+            Self::MessageNotTaken | Self::SweepNeeded => "Count",
         }
     }
 }

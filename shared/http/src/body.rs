@@ -23,11 +23,11 @@ use crate::{
 /// same body without end.
 const MISFITS_MAX: usize = 32;
 
-/// Reads a body.
+/// Reads a JSON body strictly: every field that does not fit is named, and nothing of what was sent is repeated.
 ///
 /// # Errors
 /// [`Problem`]: not JSON, or not what the operation takes.
-pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut body: Node = serde_json::from_slice(bytes).map_err(|error| {
         Problem::new(Kind::InvalidRequest).because("The body is not JSON.").at(
             "",

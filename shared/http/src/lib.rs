@@ -17,6 +17,7 @@ pub mod schemas;
 mod uploads;
 pub mod views;
 
+pub use body::read as read_body;
 pub use caller::{Caller, ClientCaller};
 pub use cases::{Amended, Amendment, RACES_MAX, visible_case};
 pub use contract::{

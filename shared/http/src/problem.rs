@@ -40,6 +40,8 @@ pub enum Kind {
     NoSuchRoute,
     /// The body is larger than the operation takes.
     PayloadTooLarge,
+    /// A callout is not signed by whom it should be.
+    SignatureRefused,
     /// The API is called faster than it allows; the gateway says so before any function runs.
     TooManyRequests,
     /// The gateway wants a valid access token.
@@ -54,7 +56,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of their slugs.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::AccessEnded,
         Self::ChangedSince,
         Self::Forbidden,
@@ -67,6 +69,7 @@ impl Kind {
         Self::NoSuchRoute,
         Self::NotFound,
         Self::PayloadTooLarge,
+        Self::SignatureRefused,
         Self::TooManyRequests,
         Self::Unauthenticated,
         Self::Unavailable,
@@ -89,6 +92,7 @@ impl Kind {
             Self::NoSuchRoute => "no-such-route",
             Self::NotFound => "not-found",
             Self::PayloadTooLarge => "payload-too-large",
+            Self::SignatureRefused => "signature-refused",
             Self::TooManyRequests => "too-many-requests",
             Self::Unauthenticated => "unauthenticated",
             Self::Unavailable => "unavailable",
@@ -109,7 +113,7 @@ impl Kind {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::PayloadTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::SignatureRefused | Self::Unauthenticated => StatusCode::UNAUTHORIZED,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         }
@@ -130,6 +134,7 @@ impl Kind {
             Self::NoSuchRoute => "No such route",
             Self::NotFound => "Not found",
             Self::PayloadTooLarge => "Payload too large",
+            Self::SignatureRefused => "Signature refused",
             Self::TooManyRequests => "Too many requests",
             Self::Unauthenticated => "Sign-in required",
             Self::Unavailable => "Temporarily unavailable",
@@ -173,6 +178,10 @@ impl Kind {
             Self::PayloadTooLarge => {
                 "JSON bodies may have 256 KiB. Files go straight to the store, not through the API."
             }
+            Self::SignatureRefused => {
+                "A callout of Salesforce is signed over time stamp and body, with one of the signing keys of the webhook \
+                 secret, at most 300 seconds ago. See `docs/webhooks.md`."
+            }
             Self::TooManyRequests => {
                 "The API is being called faster than it allows. Wait the seconds in `Retry-After`, double the wait with \
                  every further refusal, and repeat with the same `Idempotency-Key`."
@@ -205,6 +214,7 @@ impl Kind {
             | Self::NoSuchRoute
             | Self::NotFound
             | Self::PayloadTooLarge
+            | Self::SignatureRefused
             | Self::Unauthenticated
             | Self::UnsupportedMediaType => false,
         }
@@ -224,7 +234,11 @@ impl Kind {
             | Self::UnsupportedMediaType
             | Self::WrongState => true,
             // Nobody of an account was identified.
-            Self::AccessEnded | Self::MethodNotAllowed | Self::NoSuchRoute | Self::Unauthenticated => false,
+            Self::AccessEnded
+            | Self::MethodNotAllowed
+            | Self::NoSuchRoute
+            | Self::SignatureRefused
+            | Self::Unauthenticated => false,
             // The gateway refuses before any function runs.
             Self::TooManyRequests => false,
             // The first request with the key is on record.

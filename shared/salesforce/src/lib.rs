@@ -5,7 +5,11 @@
 //! - [`records`]: which Salesforce field becomes what in the portal. The one place where that is said.
 //! - [`portal`]: what the portal writes into Salesforce.
 //! - [`outbound`]: outbound messages, parsed strictly and within limits.
+//! - [`callout`]: what flows and Apex post, signed.
+//! - [`change_events`]: Change Data Capture by way of Event Relay.
 
+pub mod callout;
+pub mod change_events;
 pub mod client;
 pub mod outbound;
 pub mod portal;

@@ -3,12 +3,16 @@
 //! Only ids are taken out of them. What a record says is read from Salesforce afterwards, so a forged or
 //! reordered message can cause a read and nothing else.
 
+use std::ops::Range;
+
 use portico_domain::SalesforceId;
 use quick_xml::{
     NsReader,
-    events::Event,
-    name::{Namespace, ResolveResult},
+    events::{BytesDecl, BytesStart, Event},
+    name::{Namespace, QName, ResolveResult},
 };
+
+use crate::records::is_api_name;
 
 /// Most bytes of a message: 100 notifications of some kilobytes each stay far below.
 pub const BYTES_MAX: usize = 2 * 1024 * 1024;
@@ -20,6 +24,9 @@ const DEPTH_MAX: usize = 12;
 const ELEMENTS_MAX: usize = 25_000;
 /// Longest text of an element that is read; ids have 18 characters.
 const TEXT_MAX: usize = 64;
+/// Longest start tag. A message's longest declares three name spaces. Names are looked for among the attributes and
+/// the name spaces in scope one by one, so a tag of megabytes would take minutes.
+const TAG_MAX: usize = 4 * 1024;
 
 const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 const OUTBOUND: &str = "http://soap.sforce.com/2005/09/outbound";
@@ -51,6 +58,10 @@ pub struct OutboundMessage {
     pub action: SalesforceId,
     /// What may have changed.
     pub notifications: Vec<Notification>,
+    /// Where in the body the notifications stand, from the first to the last: their ids, and everything that the
+    /// message says about the records. When Salesforce sends them again, this part is the same; what stands before
+    /// it need not be, as each attempt may have a session id of its own.
+    pub extent: Range<usize>,
 }
 
 /// One record that may have changed.
@@ -120,20 +131,21 @@ pub fn parse(body: &[u8]) -> Result<OutboundMessage, OutboundError> {
     reader.config_mut().check_end_names = true;
     let mut parser = Parser::default();
     loop {
+        parser.begins_at = position(&reader);
         let (namespace, event) = reader.read_resolved_event().map_err(|_| OutboundError::Malformed)?;
         match event {
             Event::Start(start) => {
                 let element = parser.element(&namespace, start.local_name().as_ref())?;
-                let object = object_of(&reader, element, &start)?;
+                let object = attributes(&reader, element, &start)?;
                 parser.open(element, object)?;
             }
             Event::Empty(start) => {
                 let element = parser.element(&namespace, start.local_name().as_ref())?;
-                let object = object_of(&reader, element, &start)?;
+                let object = attributes(&reader, element, &start)?;
                 parser.open(element, object)?;
-                parser.close()?;
+                parser.close(position(&reader))?;
             }
-            Event::End(_) => parser.close()?,
+            Event::End(_) => parser.close(position(&reader))?,
             Event::Text(text) => parser.text(&text)?,
             Event::CData(text) => parser.text(&text)?,
             // The five predefined entities and character references are harmless, and no id has one.
@@ -144,38 +156,51 @@ pub fn parse(body: &[u8]) -> Result<OutboundMessage, OutboundError> {
                 }
                 parser.text("&")?;
             }
-            Event::Decl(_) | Event::Comment(_) => {}
+            Event::Decl(declaration) => parser.declaration(&declaration)?,
+            Event::Comment(_) => {}
             Event::DocType(_) | Event::PI(_) => return Err(OutboundError::Forbidden),
             Event::Eof => return parser.finish(),
         }
     }
 }
 
-/// The object's API name, from `xsi:type="sf:Case"`, where `sf` is Salesforce's name space.
-fn object_of(
+/// How far the reader is, in bytes of the body.
+fn position(reader: &NsReader<&[u8]>) -> usize {
+    // A body has less than `BYTES_MAX` bytes.
+    usize::try_from(reader.buffer_position()).unwrap_or(BYTES_MAX)
+}
+
+/// Checks an element's attributes, and finds the object's API name in `xsi:type="sf:Case"`, where `sf` is
+/// Salesforce's name space.
+fn attributes(
     reader: &NsReader<&[u8]>,
     element: Element,
-    start: &quick_xml::events::BytesStart<'_>,
+    start: &BytesStart<'_>,
 ) -> Result<Option<String>, OutboundError> {
-    if element != Element::SObject {
-        return Ok(None);
+    if start.len() > TAG_MAX {
+        return Err(OutboundError::Excessive);
     }
+    let mut object = None;
     for attribute in start.attributes() {
+        // Also two of one name.
         let attribute = attribute.map_err(|_| OutboundError::Malformed)?;
         let (namespace, name) = reader.resolver().resolve_attribute(attribute.key);
-        if namespace == ResolveResult::Bound(Namespace(XSI)) && name.as_ref() == "type" {
-            let (prefix, name) = attribute.value.split_once(':').ok_or(OutboundError::Unexpected)?;
-            let qualified = format!("{prefix}:{name}");
-            let (namespace, _) = reader.resolver().resolve_attribute(quick_xml::name::QName(&qualified));
-            let plain =
-                name.len() <= TEXT_MAX && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-            if namespace != ResolveResult::Bound(Namespace(SOBJECT)) || !plain {
-                return Err(OutboundError::Unexpected);
-            }
-            return Ok(Some(name.to_owned()));
+        let is_type = namespace == ResolveResult::Bound(Namespace(XSI)) && name.as_ref() == "type";
+        if element != Element::SObject || !is_type {
+            continue;
+        }
+        let (prefix, name) = attribute.value.split_once(':').ok_or(OutboundError::Unexpected)?;
+        let qualified = format!("{prefix}:{name}");
+        let (namespace, _) = reader.resolver().resolve_attribute(QName(&qualified));
+        if namespace != ResolveResult::Bound(Namespace(SOBJECT)) || !is_api_name(name) {
+            return Err(OutboundError::Unexpected);
+        }
+        // Two prefixes of one name space make two attributes of one name.
+        if object.replace(name.to_owned()).is_some() {
+            return Err(OutboundError::Malformed);
         }
     }
-    Ok(None)
+    Ok(object)
 }
 
 #[derive(Default)]
@@ -184,6 +209,13 @@ struct Parser {
     elements: usize,
     text: String,
     seen_root: bool,
+    seen_header: bool,
+    seen_body: bool,
+    seen_message: bool,
+    seen_declaration: bool,
+    /// Where the event that is being read begins.
+    begins_at: usize,
+    extent: Option<Range<usize>>,
     organization: Option<SalesforceId>,
     action: Option<SalesforceId>,
     notifications: Vec<Notification>,
@@ -221,6 +253,19 @@ impl Parser {
         if self.elements > ELEMENTS_MAX || self.path.len() >= DEPTH_MAX {
             return Err(OutboundError::Excessive);
         }
+        let earlier = match element {
+            Element::Header => std::mem::replace(&mut self.seen_header, true),
+            Element::Body => std::mem::replace(&mut self.seen_body, true),
+            Element::Notifications => std::mem::replace(&mut self.seen_message, true),
+            Element::Notification => {
+                self.extent.get_or_insert(self.begins_at..self.begins_at);
+                false
+            }
+            _ => false,
+        };
+        if earlier {
+            return Err(OutboundError::Unexpected);
+        }
         if element == Element::SObject {
             // Two records in one notification, or one without a type, would have to be guessed at.
             if self.has_object {
@@ -252,7 +297,20 @@ impl Parser {
         }
     }
 
-    fn close(&mut self) -> Result<(), OutboundError> {
+    /// `<?xml ...?>` stands at the start or nowhere, and other encodings than UTF-8 would change what the bytes say.
+    fn declaration(&mut self, declaration: &BytesDecl<'_>) -> Result<(), OutboundError> {
+        if self.seen_root || std::mem::replace(&mut self.seen_declaration, true) {
+            return Err(OutboundError::Malformed);
+        }
+        match declaration.encoding() {
+            None => Ok(()),
+            Some(Ok(encoding)) if encoding.eq_ignore_ascii_case("utf-8") => Ok(()),
+            Some(_) => Err(OutboundError::Malformed),
+        }
+    }
+
+    /// The element ends at `end`.
+    fn close(&mut self, end: usize) -> Result<(), OutboundError> {
         let element = self.path.pop().ok_or(OutboundError::Malformed)?;
         match element {
             Element::OrganizationId => once(&mut self.organization, &self.text)?,
@@ -271,6 +329,9 @@ impl Parser {
                     return Err(OutboundError::Excessive);
                 }
                 self.notifications.push(Notification { id, record });
+                if let Some(extent) = &mut self.extent {
+                    extent.end = end;
+                }
             }
             _ => {}
         }
@@ -282,9 +343,9 @@ impl Parser {
         if !self.path.is_empty() {
             return Err(OutboundError::Malformed);
         }
-        match (self.organization, self.action) {
-            (Some(organization), Some(action)) if !self.notifications.is_empty() => {
-                Ok(OutboundMessage { organization, action, notifications: self.notifications })
+        match (self.organization, self.action, self.extent) {
+            (Some(organization), Some(action), Some(extent)) => {
+                Ok(OutboundMessage { organization, action, notifications: self.notifications, extent })
             }
             _ => Err(OutboundError::Unexpected),
         }
@@ -326,11 +387,24 @@ mod tests {
     }
 
     #[test]
+    fn the_extent_is_what_a_second_attempt_has_in_common() {
+        let two = format!("{CASE}{}", CASE.replace("001AAA", "002AAA"));
+        let (first, second) =
+            (message(&two), message(&two).replace("<SessionId/>", "<SessionId>00D!a</SessionId>"));
+        let extent = |body: &str| body[parse(body.as_bytes()).unwrap().extent].to_owned();
+        assert_eq!(extent(&first), two);
+        assert_eq!(extent(&first), extent(&second));
+        assert_ne!(extent(&first), extent(&message(CASE)));
+    }
+
+    #[test]
     fn case_w13_a_deleted_record_comes_without_data() {
         for nothing in [
             "<Notification><Id>04l000000000001AAA</Id></Notification>",
             r#"<Notification><Id>04l000000000001AAA</Id><sObject xsi:type="sf:Case" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"/></Notification>"#,
             r#"<Notification><Id>04l000000000001AAA</Id><sObject xsi:nil="true"/></Notification>"#,
+            r#"<Notification><Id>04l000000000001AAA</Id><sObject xsi:type="sf:Case" xmlns:sf="urn:sobject.enterprise.soap.sforce.com"><sf:Status>New</sf:Status></sObject></Notification>"#,
+            "<Notification><Id>04l000000000001AAA</Id><sObject/></Notification>",
         ] {
             assert_eq!(parse(message(nothing).as_bytes()).unwrap().notifications[0].record, None);
         }
@@ -348,7 +422,76 @@ mod tests {
     }
 
     #[test]
+    fn case_w17_many_types_and_unknown_fields_are_read() {
+        let other = CASE
+            .replace("sf:Case", "sf:Opportunity")
+            .replace("500000000000001AAA", "006000000000001AAA")
+            .replace("sf:Status", "sf:Brand_New__c");
+        let read = parse(message(&format!("{CASE}{other}")).as_bytes()).unwrap();
+        let objects: Vec<&str> = read
+            .notifications
+            .iter()
+            .map(|notification| notification.record.as_ref().unwrap().object.as_str())
+            .collect();
+        assert_eq!(objects, ["Case", "Opportunity"]);
+        let no_name = message(&CASE.replace("sf:Case", "sf:Ca-se"));
+        assert_eq!(parse(no_name.as_bytes()), Err(OutboundError::Unexpected));
+    }
+
+    #[test]
+    fn case_w18_what_stands_twice_is_refused() {
+        let body = message(CASE);
+        for (once, twice, expected) in [
+            ("<sf:Id>", "<sf:Id>500000000000002AAA</sf:Id><sf:Id>", OutboundError::Unexpected),
+            ("<Id>", "<Id>04l000000000002AAA</Id><Id>", OutboundError::Unexpected),
+            (
+                "<SessionId/>",
+                "<OrganizationId>00D000000000001EAA</OrganizationId>",
+                OutboundError::Unexpected,
+            ),
+            ("<sObject ", "<sObject/><sObject ", OutboundError::Unexpected),
+            ("<soapenv:Body>", "<soapenv:Body/><soapenv:Body>", OutboundError::Unexpected),
+            (
+                "</notifications>",
+                "</notifications><notifications xmlns=\"http://soap.sforce.com/2005/09/outbound\"/>",
+                OutboundError::Unexpected,
+            ),
+            ("xsi:type=", "xsi:type=\"sf:Account\" xsi:type=", OutboundError::Malformed),
+            (
+                "xsi:type=",
+                "xmlns:y=\"http://www.w3.org/2001/XMLSchema-instance\" y:type=\"sf:Account\" xsi:type=",
+                OutboundError::Malformed,
+            ),
+            ("<soapenv:Body>", "<?xml version=\"1.0\"?><soapenv:Body>", OutboundError::Malformed),
+        ] {
+            assert_eq!(parse(body.replacen(once, twice, 1).as_bytes()), Err(expected), "{twice}");
+        }
+    }
+
+    /// A tag that names ten thousand attributes or name spaces, each of which would be compared with all others.
+    #[test]
+    fn case_w18_a_tag_of_megabytes_is_refused_at_once() {
+        use std::fmt::Write as _;
+        for form in [" a@=''", " xmlns:a@=''"] {
+            let mut tag = String::from("<sObject");
+            for place in 0..100_000 {
+                let _ = write!(tag, "{}", form.replace('@', &place.to_string()));
+            }
+            let body = message(&CASE.replacen("<sObject", &tag, 1));
+            assert!(body.len() < BYTES_MAX);
+            let started = std::time::Instant::now();
+            assert!(matches!(
+                parse(body.as_bytes()),
+                Err(OutboundError::Excessive | OutboundError::Malformed)
+            ));
+            assert!(started.elapsed() < std::time::Duration::from_secs(2), "{:?}", started.elapsed());
+        }
+    }
+
+    #[test]
     fn case_w18_attacks_are_refused() {
+        let encoded = message(CASE).replace("UTF-8", "UTF-16");
+        assert_eq!(parse(encoded.as_bytes()), Err(OutboundError::Malformed));
         let declared = message(CASE).replace("?>", "?><!DOCTYPE a [<!ENTITY b \"c\">]>");
         assert_eq!(parse(declared.as_bytes()), Err(OutboundError::Forbidden));
         let entity = message(CASE).replace("R&amp;D", "&b;");

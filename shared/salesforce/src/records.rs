@@ -82,11 +82,24 @@ impl Object {
     }
 }
 
+/// Longest API name: 40 characters, `__c`, and a package's name space of 15 with two underscores before it.
+const API_NAME_MAX: usize = 64;
+
+/// Whether a text can be the API name of an object. What is not is never repeated, in no answer and no log.
+pub fn is_api_name(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.len() <= API_NAME_MAX && text.bytes().all(plain)
+}
+
+/// Most records of one [`MayHaveChanged`]: as many as one query of the sync names, and some 10 KB of the 256 KB of a
+/// queue's message.
+pub const RECORDS_MAX: usize = 200;
+
 /// "These records may have changed": what the webhook, the sweep and every backfill hand to the sync. It
 /// carries no content on purpose; the content is read from Salesforce.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MayHaveChanged {
-    /// Which; at most a few hundred, so that a message stays far below a queue's limit.
+    /// Which; at most [`RECORDS_MAX`].
     pub records: Vec<RecordRef>,
 }
 
@@ -94,6 +107,13 @@ impl MayHaveChanged {
     /// One record may have changed.
     pub fn one(object: Object, id: SalesforceId) -> Self {
         Self { records: vec![RecordRef { object, id }] }
+    }
+
+    /// Any number of records, each once, in as few messages as hold them.
+    pub fn all(mut records: Vec<RecordRef>) -> Vec<Self> {
+        records.sort_unstable();
+        records.dedup();
+        records.chunks(RECORDS_MAX).map(|records| Self { records: records.to_vec() }).collect()
     }
 }
 
@@ -160,4 +180,21 @@ pub struct Named {
 fn decimal(number: &serde_json::Number) -> Option<Decimal> {
     let text = number.to_string();
     text.parse().ok().or_else(|| Decimal::from_scientific(&text).ok()).map(|value: Decimal| value.normalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_number_of_records_goes_into_few_messages() {
+        let record =
+            |place: usize| RecordRef { object: Object::Case, id: format!("500{place:012}").parse().unwrap() };
+        let twice = (0..450).chain(0..450).rev().map(record).collect();
+        let messages = MayHaveChanged::all(twice);
+        assert_eq!(messages.iter().map(|message| message.records.len()).collect::<Vec<_>>(), [200, 200, 50]);
+        let all: Vec<RecordRef> = messages.into_iter().flat_map(|message| message.records).collect();
+        assert_eq!(all, (0..450).map(record).collect::<Vec<_>>());
+        assert_eq!(MayHaveChanged::all(Vec::new()), []);
+    }
 }

@@ -11,6 +11,7 @@
 
 mod agent;
 mod audit;
+mod capture;
 mod commands;
 mod consumed;
 mod consumers;
@@ -21,6 +22,7 @@ mod documents;
 mod double_click;
 mod engine;
 mod guard;
+mod logs;
 mod meter;
 mod mirror;
 mod outbox;
@@ -37,4 +39,5 @@ mod sync;
 mod tables;
 mod template;
 mod variables;
+mod webhooks;
 mod world;

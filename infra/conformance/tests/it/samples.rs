@@ -89,6 +89,9 @@ samples! {
     presigned_uploads_add_file => http::lets_a_file_in;
     presigned_uploads_agent => http::lets_an_agent_download;
     presigned_uploads_download => http::lets_a_file_out;
+    salesforce_change_events_other_object => queues::passes_over_another_object;
+    salesforce_change_events_overflow => queues::asks_for_a_sweep;
+    salesforce_change_events_records_changed => queues::takes_a_change_event;
     salesforce_sync_case_moved => queues::case_w21_moves_a_case;
     salesforce_sync_contract_moved => queues::case_w21_moves_a_contract;
     salesforce_sync_hours_withdrawn => queues::takes_hours_off_the_timeline;
@@ -105,7 +108,10 @@ samples! {
     upload_confirmation_foreign_key => queues::ignores_a_foreign_key;
     upload_confirmation_object_created => queues::confirms_an_upload;
     webhook_receiver_base64 => http::takes_an_encoded_message;
+    webhook_receiver_callout => http::takes_a_callout;
+    webhook_receiver_callout_forged => http::refuses_a_forged_callout;
     webhook_receiver_cases_changed => http::takes_a_message;
+    webhook_receiver_record_deleted => http::takes_a_message_about_a_deleted_record;
     webhook_receiver_wrong_secret => http::hides_behind_the_path_secret;
 }
 

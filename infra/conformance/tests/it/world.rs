@@ -42,6 +42,12 @@ pub const AGENT: &str = "55555555-5555-4555-8555-555555555555";
 /// The path secret of the webhook.
 pub const PATH_SECRET: &str = "synthetic-path-secret";
 
+/// What callouts are signed with.
+pub const SIGNING_KEY: &str = "synthetic-signing-key-of-this-year";
+
+/// The partner event bus of the org's Event Relay.
+pub const EVENT_BUS: &str = "aws.partner/salesforce.com/00DFk0000000001MAA/0YLFk0000000001AAA";
+
 pub const PRIVATE_KEY: &str = include_str!("../../../fake-salesforce/tests/it/keys/test-private.pem");
 const PUBLIC_KEY: &str = include_str!("../../../fake-salesforce/tests/it/keys/test-public.pem");
 
@@ -143,6 +149,7 @@ impl World {
         steps: Arc<Steps>,
     ) -> Self {
         stack.names.set("SalesforceLoginUrl", address);
+        stack.names.set("SalesforceEventBus", EVENT_BUS);
         let salesforce = json!({
             "consumer_key": config.consumer_key,
             "username": config.username,
@@ -150,6 +157,7 @@ impl World {
         });
         let webhook = json!({
             "path_secrets": [PATH_SECRET],
+            "signing_keys": [SIGNING_KEY],
             "organization_id": config.organization_id,
             "action_ids": fake_salesforce::actions().map(|(_, id)| id).collect::<Vec<_>>(),
         });
@@ -231,6 +239,7 @@ impl World {
             "live-connections" => live_connections::function(&cloud).await,
             "live-tickets" => live_tickets::function(&cloud).await,
             "presigned-uploads" => presigned_uploads::function(&cloud).await,
+            "salesforce-change-events" => salesforce_change_events::function(&cloud).await,
             "salesforce-sync" => salesforce_sync::function(&cloud).await,
             "salesforce-writer" => salesforce_writer::function(&cloud).await,
             "upload-confirmation" => upload_confirmation::function(&cloud).await,

@@ -246,10 +246,12 @@ pub enum DestinationKind {
     Queue,
 }
 
-/// An EventBridge rule on the default bus.
+/// An EventBridge rule.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub struct RuleEvent {
+    /// On another bus than the default one.
+    pub event_bus_name: Option<String>,
     /// What events it takes.
     pub pattern: Json,
     /// Where an event goes that the function could not take.

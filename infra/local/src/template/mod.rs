@@ -177,6 +177,7 @@ impl Template {
         for (name, node) in sections {
             match name.as_str() {
                 "AWSTemplateFormatVersion"
+                | "Conditions"
                 | "Description"
                 | "Metadata"
                 | "Outputs"
@@ -212,6 +213,7 @@ impl Template {
                 if !matches!(
                     key.as_str(),
                     "Type"
+                        | "Condition"
                         | "Properties"
                         | "Metadata"
                         | "DependsOn"
@@ -219,6 +221,9 @@ impl Template {
                         | "UpdateReplacePolicy"
                 ) {
                     return Err(at(value, &join(&place, key), "the local cloud does not know this key"));
+                }
+                if key == "Condition" {
+                    self.condition(value, &join(&place, key))?;
                 }
             }
             match Kind::parse(kind) {
@@ -234,6 +239,31 @@ impl Template {
             }
         }
         Ok(resources)
+    }
+
+    /// The template as it is deployed with the parameters of `scope`: without the resources whose condition does not
+    /// hold.
+    ///
+    /// # Errors
+    /// A resource names no condition of the template, or the condition is not understood.
+    pub fn settled(&self, scope: &Scope) -> Result<Self, TemplateError> {
+        let mut absent = Vec::new();
+        for (id, node) in self.section("Resources") {
+            let Some(name) = node.get("Condition") else { continue };
+            let (name, condition) = self.condition(name, &format!("Resources.{id}.Condition"))?;
+            if !scope.holds(condition, &format!("Conditions.{name}"))? {
+                absent.push(id.clone());
+            }
+        }
+        let mut settled = self.clone();
+        if let yaml::Value::Mapping(sections) = &mut settled.root.value {
+            for (name, section) in sections {
+                if let ("Resources", yaml::Value::Mapping(resources)) = (name.as_str(), &mut section.value) {
+                    resources.retain(|(id, _)| !absent.contains(id));
+                }
+            }
+        }
+        Ok(settled)
     }
 
     /// The logical ids of every resource of one kind.
@@ -284,6 +314,12 @@ impl Template {
             node.get("Type").and_then(Node::text) == Some("AWS::Serverless::Function") && has_url(node)
         });
         functions.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// The condition that a resource names.
+    fn condition(&self, name: &Node, place: &str) -> Result<&(String, Node), TemplateError> {
+        let known = self.section("Conditions").iter().find(|(known, _)| name.text() == Some(known));
+        known.ok_or_else(|| at(name, place, "there is no such condition"))
     }
 
     fn section(&self, name: &str) -> &[(String, Node)] {

@@ -56,6 +56,21 @@ impl Scope {
         })
     }
 
+    /// Whether a condition holds.
+    pub(super) fn holds(&self, node: &Node, place: &str) -> Result<bool, TemplateError> {
+        match &node.value {
+            Value::Intrinsic(Intrinsic::Equals(left, right)) => {
+                Ok(self.text(left, place)? == self.text(right, place)?)
+            }
+            Value::Intrinsic(Intrinsic::Not(condition)) => Ok(!self.holds(condition, place)?),
+            _ => Err(TemplateError::At {
+                place: place.to_owned(),
+                line: node.line,
+                problem: "a condition is made of !Equals and !Not".to_owned(),
+            }),
+        }
+    }
+
     fn call(&self, intrinsic: &Intrinsic, line: usize, place: &str) -> Result<String, TemplateError> {
         let refuse = |problem: String| TemplateError::At { place: place.to_owned(), line, problem };
         match intrinsic {
@@ -82,6 +97,9 @@ impl Scope {
                     .map(|(index, part)| self.text(part, &format!("{place}[{index}]")))
                     .collect::<Result<Vec<_>, _>>()?;
                 Ok(parts.join(separator))
+            }
+            Intrinsic::Equals(..) | Intrinsic::Not(_) => {
+                Err(refuse("a condition stands under Conditions".to_owned()))
             }
         }
     }

@@ -33,6 +33,8 @@ pub(super) enum Intrinsic {
     GetAtt { resource: String, attribute: String },
     Sub { text: String, variables: Vec<(String, Node)> },
     Join { separator: String, parts: Vec<Node> },
+    Equals(Box<Node>, Box<Node>),
+    Not(Box<Node>),
 }
 
 impl Node {
@@ -218,7 +220,17 @@ fn intrinsic(name: &str, argument: Node) -> Result<Intrinsic, String> {
             },
             _ => Err("Fn::Join needs a separator and a list".to_owned()),
         },
-        ("Ref" | "GetAtt" | "Sub" | "Join", _) => Err(format!("this argument of !{name} is not understood")),
+        ("Equals", Value::Sequence(parts)) => match <[Node; 2]>::try_from(parts) {
+            Ok([left, right]) => Ok(Intrinsic::Equals(Box::new(left), Box::new(right))),
+            Err(_) => Err("Fn::Equals needs two values".to_owned()),
+        },
+        ("Not", Value::Sequence(parts)) => match <[Node; 1]>::try_from(parts) {
+            Ok([condition]) => Ok(Intrinsic::Not(Box::new(condition))),
+            Err(_) => Err("Fn::Not needs one condition".to_owned()),
+        },
+        ("Ref" | "GetAtt" | "Sub" | "Join" | "Equals" | "Not", _) => {
+            Err(format!("this argument of !{name} is not understood"))
+        }
         _ => Err(format!("the local cloud does not know the intrinsic function !{name}")),
     }
 }

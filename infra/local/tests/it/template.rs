@@ -99,6 +99,52 @@ Resources:
     assert_eq!((stream.batch_size, stream.maximum_retry_attempts), (100, -1));
 }
 
+#[test]
+fn resources_whose_condition_does_not_hold_are_not_there() {
+    let text = r#"
+Transform: AWS::Serverless-2016-10-31
+Parameters:
+  Bus: { Type: String, Default: "" }
+Conditions:
+  HasBus: !Not [!Equals [!Ref Bus, ""]]
+  HasNone: !Equals [!Ref Bus, ""]
+Resources:
+  Always: { Type: AWS::SQS::Queue }
+  With: { Type: AWS::SQS::Queue, Condition: HasBus }
+  Without: { Type: AWS::SQS::Queue, Condition: HasNone }
+"#;
+    let template = Template::parse(text).unwrap();
+    for (bus, expected) in [("", ["Always", "Without"]), ("partner", ["Always", "With"])] {
+        let scope = template.scope(&BTreeMap::from([("Bus".to_owned(), bus.to_owned())])).unwrap();
+        assert_eq!(template.settled(&scope).unwrap().of_kind(Kind::Queue).unwrap(), expected, "{bus}");
+    }
+    let unknown = Template::parse(&text.replace("Condition: HasBus", "Condition: HasBuses"));
+    assert!(unknown.unwrap_err().to_string().contains("there is no such condition"));
+    let elsewhere = Template::parse(&text.replace("\"\" }", "!Not [!Equals [a, b]] }")).unwrap();
+    let refused = elsewhere.scope(&BTreeMap::new()).unwrap_err().to_string();
+    assert!(refused.contains("a condition stands under Conditions"), "{refused}");
+}
+
+/// Nobody has an event relay by default, and with one the function is there, on the partner's bus.
+#[test]
+fn the_relay_of_change_events_is_there_with_its_bus_only() {
+    let template = real();
+    let deployed = |bus: &str| {
+        let parameters = BTreeMap::from([("SalesforceEventBus".to_owned(), bus.to_owned())]);
+        template.settled(&template.scope(&parameters).unwrap()).unwrap()
+    };
+    let id = "SalesforceChangeEvents";
+    assert!(!deployed("").of_kind(Kind::Function).unwrap().iter().any(|known| known == id));
+    let bus = "aws.partner/salesforce.com/00DFk0000000001MAA/0YLFk0000000001AAA";
+    let template = deployed(bus);
+    let mut scope = everything(&template);
+    scope.refer("SalesforceEventBus", bus);
+    let function = template.function(id, &scope).unwrap();
+    let [EventSource::Rule(rule)] = function.events.as_slice() else { panic!("one rule expected") };
+    assert_eq!(rule.event_bus_name.as_deref(), Some(bus));
+    assert!(rule.dead_letter_config.is_some());
+}
+
 /// The message of the error that reading `text` ends with, resources included.
 fn refusal(text: &str) -> String {
     let read = || -> Result<(), portico_local::template::TemplateError> {
@@ -137,7 +183,10 @@ fn errors_name_the_line_and_the_place() {
             "Resources.T.Properties.Streams: unknown field `Streams`",
         ),
         ("Resources:\n  T: {}\n  T: {}", "the key `T` appears twice"),
-        ("Resources:\n  T: { Type: AWS::DynamoDB::Table, Condition: Sometimes }", "Resources.T.Condition"),
+        (
+            "Resources:\n  T: { Type: AWS::DynamoDB::Table, Condition: Sometimes }",
+            "Resources.T.Condition: there is no such condition",
+        ),
         (
             "Resources:\n  A: !Nope X",
             "line 2, Resources.A: the local cloud does not know the intrinsic function !Nope",

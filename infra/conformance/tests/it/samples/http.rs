@@ -591,6 +591,29 @@ pub async fn takes_an_encoded_message(sample: &Sample) {
     assert_queued(sample).await;
 }
 
+async fn queued(sample: &Sample) -> u64 {
+    sample.world.stack.emulators.queues().depth("SyncQueue").await.unwrap().visible
+}
+
+pub async fn takes_a_message_about_a_deleted_record(sample: &Sample) {
+    let answer = sample.run().await;
+    assert!(answer["body"].as_str().unwrap().contains("<Ack>true</Ack>"), "{answer}");
+    assert_eq!(queued(sample).await, 0);
+}
+
+pub async fn takes_a_callout(sample: &Sample) {
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 202, "{answer}");
+    assert_eq!(answer["body"], json!({ "records": 1, "ignored": 0, "repeated": false }));
+    assert_eq!(queued(sample).await, 1);
+}
+
+pub async fn refuses_a_forged_callout(sample: &Sample) {
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 401, "{answer}");
+    assert_eq!(queued(sample).await, 0);
+}
+
 pub async fn hides_behind_the_path_secret(sample: &Sample) {
     let answer = sample.run().await;
     assert_eq!(answer["statusCode"], 404, "{answer}");

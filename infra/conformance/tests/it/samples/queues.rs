@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::{Sample, text};
 use crate::{
     audit::verified,
+    capture::Capture,
     outbox,
     stack::now,
     world::{
@@ -89,6 +90,32 @@ pub async fn keeps_an_unreadable_message(sample: &Sample) {
         answer,
         json!({ "batchItemFailures": [{ "itemIdentifier": "00000000-0000-4000-8000-00000000a001" }] })
     );
+}
+
+async fn to_sync(sample: &Sample) -> Vec<Value> {
+    let messages = sample.world.stack.emulators.queues().peek("SyncQueue", 10).await.unwrap();
+    messages.iter().map(|message| serde_json::from_str(&message.body).unwrap()).collect()
+}
+
+pub async fn takes_a_change_event(sample: &Sample) {
+    assert_eq!(sample.run().await, Value::Null);
+    let record = |id: &str| json!({ "object": "Case", "id": id });
+    let records = [record("500Fk0000000001IAA"), record("500Fk0000000002IAA")];
+    assert_eq!(to_sync(sample).await, [json!({ "records": records })]);
+}
+
+/// More changed in one transaction than Salesforce tells of.
+pub async fn asks_for_a_sweep(sample: &Sample) {
+    let capture = Capture::start();
+    assert_eq!(sample.run().await, Value::Null);
+    assert!(to_sync(sample).await.is_empty());
+    let log = capture.text();
+    assert!(log.contains("SweepNeeded") && log.contains("start a sweep of this object"), "{log}");
+}
+
+pub async fn passes_over_another_object(sample: &Sample) {
+    assert_eq!(sample.run().await, Value::Null);
+    assert!(to_sync(sample).await.is_empty());
 }
 
 /// The portal keeps the case under one account, Salesforce says another: it leaves the one as it enters the other.
