@@ -322,6 +322,8 @@ async fn case_w04_after_a_storm_the_portal_says_what_the_org_says() {
         let changes = changes.buffer_unordered(AGENTS).collect::<Vec<_>>();
         changed = futures::join!(changes, deliveries).0;
         made += some;
+        let seen = storm.took.lock().unwrap().len();
+        println!("{:5.1?}: {made} changes made, {told} messages told, {seen} notifications seen to", begun.elapsed());
     }
     storm.over.store(true, Ordering::SeqCst);
     for sync in syncs {
