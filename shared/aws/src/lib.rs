@@ -25,7 +25,7 @@ use portico_domain::{
     Clock, Random,
     cases::{CaseProcess, ProcessError},
 };
-use portico_salesforce::{Salesforce, SalesforceError};
+use portico_salesforce::{Pace, Salesforce, SalesforceError};
 use portico_store::{
     Store,
     engine::{Engine, Table},
@@ -219,14 +219,15 @@ impl Cloud {
             .map_err(|error| unreadable(format!("not the expected JSON ({:?})", error.classify())))
     }
 
-    /// The org, signed in to with the secret `SALESFORCE_SECRET` at `SALESFORCE_LOGIN_URL`.
+    /// The org, signed in to with the secret `SALESFORCE_SECRET` at `SALESFORCE_LOGIN_URL`. Calls count as `pace` against
+    /// the org's limit.
     ///
     /// # Errors
     /// [`BootError`].
-    pub async fn salesforce(&self) -> Result<Salesforce, BootError> {
+    pub async fn salesforce(&self, pace: Pace) -> Result<Salesforce, BootError> {
         let credentials = self.secret("SALESFORCE_SECRET").await?;
         let login_url = self.settings.url("SALESFORCE_LOGIN_URL")?;
-        Ok(Salesforce::new(login_url, credentials, self.clock())?)
+        Ok(Salesforce::new(login_url, credentials, pace, self.clock(), self.random())?)
     }
 
     /// What every client is made from. Lambda hands the credentials over as variables, so no chain of
