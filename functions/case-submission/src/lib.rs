@@ -13,7 +13,7 @@ use axum::{
 };
 use http::StatusCode;
 use jiff::Timestamp;
-use portico_aws::{BootError, Bucket, Cloud, Function};
+use portico_aws::{BootError, Bucket, Cloud, Function, Metric, Metrics};
 use portico_domain::{
     CaseId, Clock, FileId, Random,
     cases::{Case, CaseProcess},
@@ -26,7 +26,7 @@ use portico_http::{
     repeated,
     views::{CaseView, ContractReference, FileView, StoreRequest},
 };
-use portico_salesforce::{Salesforce, SalesforceError};
+use portico_salesforce::{Pace, Salesforce, SalesforceError};
 use portico_store::{Commit, Store, StoreError, engine::Table};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -48,6 +48,8 @@ pub struct Deps {
     pub bucket: Bucket,
     /// The org.
     pub salesforce: Salesforce,
+    /// What operators watch.
+    pub metrics: Metrics,
     /// How the org works on cases.
     pub process: CaseProcess,
     /// The time.
@@ -81,7 +83,8 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     Ok(Function::http(routes(Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("FILES_BUCKET")?,
-        salesforce: cloud.salesforce().await?,
+        salesforce: cloud.salesforce(Pace::Submission).await?,
+        metrics: cloud.metrics(),
         process: cloud.case_process()?,
         clock: cloud.clock(),
         random: cloud.random(),
@@ -215,14 +218,17 @@ async fn numbered(deps: &Deps, caller: &ClientCaller, case: Case) -> Result<Case
         return Ok(case);
     }
     let Some(account) = deps.store.account(caller.tenant()).await? else { return Ok(case) };
-    let taken =
-        match tokio::time::timeout(SALESFORCE_PATIENCE, deps.salesforce.submit_case(&case, &account)).await {
-            Ok(Ok(taken)) => taken,
-            Ok(Err(error)) => return Ok(left_to_the_outbox(case, &error)),
-            Err(elapsed) => {
-                return Ok(left_to_the_outbox(case, &SalesforceError::Unavailable(elapsed.to_string())));
-            }
-        };
+    let asked = tokio::time::timeout(SALESFORCE_PATIENCE, deps.salesforce.submit_case(&case, &account)).await;
+    if let Some(usage) = deps.salesforce.usage() {
+        deps.metrics.record(Metric::SalesforceApiUsage, usage.percent());
+    }
+    let taken = match asked {
+        Ok(Ok(taken)) => taken,
+        Ok(Err(error)) => return Ok(left_to_the_outbox(case, &error)),
+        Err(elapsed) => {
+            return Ok(left_to_the_outbox(case, &SalesforceError::Unavailable(elapsed.to_string())));
+        }
+    };
     let now = deps.clock.now();
     match deps.store.number_case(&case, taken.id, &taken.number, now, &deps.random).await {
         Ok(case) => Ok(case),

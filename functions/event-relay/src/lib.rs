@@ -3,8 +3,6 @@
 //! Queues first, browsers second: an event counts as relayed once every queue has it. A push that fails is
 //! logged and forgotten, because a browser catches up whenever it reads.
 
-use std::time::Duration;
-
 use futures::{StreamExt, stream};
 use portico_aws::{
     BatchAnswer, BootError, Cloud, Failure, Function, Push, PushError, Pushed, Queue, QueueError,
@@ -17,9 +15,6 @@ use portico_store::{Listener, Store, StoreError, Tenant, engine::Table, outbox};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::Item;
 
-/// How long the writer leaves a new case alone: case-submission asks Salesforce itself within 3 seconds, and
-/// nearly always succeeds.
-const SUBMISSION_HEAD_START: Duration = Duration::from_secs(6);
 /// How many browsers are told at once.
 const PUSHES_AT_ONCE: usize = 16;
 
@@ -112,18 +107,16 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         deps.queues.audit.send(&event).await?;
     }
     match &event.fact {
-        Fact::CaseSubmitted { .. } => deps.queues.writer.send_later(&event, SUBMISSION_HEAD_START).await?,
         Fact::CaseClosed { .. } => deps.queues.invoicing.send(&event).await?,
-        Fact::CaseAmended { .. }
+        Fact::CaseSubmitted { .. }
+        | Fact::CaseAmended { .. }
         | Fact::CommentAdded { .. }
         | Fact::FileAdded { .. }
         | Fact::FileReferenceLost { .. }
-        | Fact::InvoiceRecordLost { .. } => {
-            deps.queues.writer.send(&event).await?;
-        }
+        | Fact::InvoiceRecordLost { .. } => to_writer(deps, &event).await?,
         Fact::InvoiceIssued { .. } => {
             deps.queues.rendering.send(&event).await?;
-            deps.queues.writer.send(&event).await?;
+            to_writer(deps, &event).await?;
         }
         Fact::CaseChanged { .. }
         | Fact::CaseFollowed { .. }
@@ -135,6 +128,12 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         tell(deps, &event, &news).await?;
     }
     Ok(())
+}
+
+/// What one case is about reaches Salesforce in order. A relay that died before it said so sends an event again: within
+/// five minutes the queue knows it, after that the writer does.
+async fn to_writer(deps: &Deps, event: &Event) -> Result<(), QueueError> {
+    deps.queues.writer.send_in_order(event, &event.subject(), &event.id.to_string()).await
 }
 
 /// What a browser is told: ids and versions, never content. It then reads with its user's own rights.

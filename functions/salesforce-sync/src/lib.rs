@@ -28,7 +28,7 @@ use std::{
 use portico_aws::{Batch, BatchAnswer, BootError, Cloud, Failure, Function, Metrics};
 use portico_domain::{Clock, Random, SalesforceId};
 use portico_salesforce::{
-    Salesforce, SalesforceError,
+    Pace, Salesforce, SalesforceError,
     records::{
         CaseCommentRecord, MayHaveChanged, MilestoneRecord, Object, RateRecord, TimeEntryRecord, Unusable,
     },
@@ -73,7 +73,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     ];
     let deps = Deps {
         store: cloud.store(&tables)?,
-        salesforce: cloud.salesforce().await?,
+        salesforce: cloud.salesforce(Pace::Reading).await?,
         metrics: cloud.metrics(),
         clock: cloud.clock(),
         random: cloud.random(),

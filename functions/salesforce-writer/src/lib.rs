@@ -1,24 +1,38 @@
-//! Carries the portal's own changes to Salesforce, each once.
+//! Carries the portal's own changes to Salesforce, each once, those of a case in the order in which they were made.
 //!
-//! Every write is an upsert by an external id that the org holds unique, so a message that comes twice, or whose
-//! answer was lost, makes nothing twice. What may pass is left to the queue, which brings it back later; what
-//! Salesforce refuses for good ends in the dead letters, where people see it.
+//! - [`handover`]: one event becomes one write. Every write is an upsert by an external id that the org holds unique, so a
+//!   message that comes twice, or whose answer was lost, makes nothing twice.
+//! - [`trouble`]: what stands in the way, and what then becomes of the message: a wait that fits the trouble, or the dead
+//!   letters, where people see it.
 
-use portico_aws::{Batch, BootError, Cloud, Function, Queue, QueueError};
+pub mod handover;
+pub mod trouble;
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use portico_aws::{
+    Batch, BatchAnswer, BootError, Cloud, DeadLetters, Function, Message, Metric, Metrics, Queue, Verdict,
+};
 use portico_domain::{
-    CaseId, Clock, EntryId, FileId, InvoiceId, Random, SalesforceId,
-    cases::Case,
+    Clock, Random,
     events::{Event, Fact},
-    people::Account,
 };
-use portico_salesforce::{
-    Salesforce, SalesforceError,
-    records::{MayHaveChanged, Object},
-};
-use portico_store::{Store, StoreError, Tenant, engine::Table};
+use portico_salesforce::{Pace, Salesforce};
+use portico_store::{Store, engine::Table};
 
-/// How often a lost race for a record is run again.
-const RACES_MAX: usize = 5;
+use handover::{WriteError, is_numbered, write};
+use trouble::{Then, Trouble};
+
+/// How long a new case is left alone: case-submission asks Salesforce itself within 3 seconds, and nearly always succeeds.
+const SUBMISSION_HEAD_START: SignedDuration = SignedDuration::from_secs(6);
+/// When a batch begins no further message, and how long one message may take: together less than the function's time-out
+/// of 60 seconds, so that what is done is also acknowledged.
+pub const BATCH_BUDGET: Duration = Duration::from_secs(20);
+/// See [`BATCH_BUDGET`]. Two calls that take their 15 seconds, and some.
+pub const MESSAGE_TIME_MAX: Duration = Duration::from_secs(35);
+/// How old a message may become. The queue drops what is 14 days old; two days before, it goes where people see it.
+const AGE_MAX: SignedDuration = SignedDuration::from_hours(12 * 24);
 
 /// What this function works with.
 #[derive(Clone)]
@@ -29,9 +43,15 @@ pub struct Deps {
     pub salesforce: Salesforce,
     /// Where it is said that a record may have changed.
     pub sync: Queue,
+    /// Where the messages come from.
+    pub queue: Queue,
+    /// Where those go that cannot be carried over.
+    pub dead_letters: DeadLetters,
+    /// What operators watch.
+    pub metrics: Metrics,
     /// The time.
     pub clock: Clock,
-    /// New ids.
+    /// New ids, and waits that are not all the same.
     pub random: Random,
 }
 
@@ -52,176 +72,86 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     ];
     let deps = Deps {
         store: cloud.store(&tables)?,
-        salesforce: cloud.salesforce().await?,
+        salesforce: cloud.salesforce(Pace::Writing).await?,
         sync: cloud.queue("SYNC_QUEUE_URL")?,
+        queue: cloud.queue("WRITER_QUEUE_URL")?,
+        dead_letters: cloud.dead_letters("WRITER_DEAD_LETTERS_URL")?,
+        metrics: cloud.metrics(),
         clock: cloud.clock(),
         random: cloud.random(),
     };
     Ok(Function::event(move |batch: Batch, _| {
         let deps = deps.clone();
-        async move { Ok::<_, std::convert::Infallible>(batch.each(|event| write(&deps, event)).await) }
+        async move { Ok::<_, std::convert::Infallible>(carry_over(&deps, batch).await) }
     }))
 }
 
-/// Why a change has not reached Salesforce.
-#[derive(Debug, thiserror::Error)]
-pub enum WriteError {
-    /// The portal's records cannot be read or written.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// Salesforce did not take it.
-    #[error(transparent)]
-    Salesforce(#[from] SalesforceError),
-    /// The sync cannot be told.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
-    /// The record that an event names is not there.
-    #[error("{0} is not in the store")]
-    Missing(String),
-    /// The case has to reach Salesforce first.
-    #[error("{0} is not in Salesforce yet")]
-    CaseNotThere(CaseId),
+async fn carry_over(deps: &Deps, batch: Batch) -> BatchAnswer {
+    let answer = batch.each_in_order(&deps.queue, BATCH_BUDGET, |message| take(deps, message)).await;
+    if let Some(usage) = deps.salesforce.usage() {
+        deps.metrics.record(Metric::SalesforceApiUsage, usage.percent());
+    }
+    answer
 }
 
-async fn write(deps: &Deps, event: Event) -> Result<(), WriteError> {
-    let tenant = Tenant::of_event(&event);
-    match event.fact {
-        Fact::CaseSubmitted { case } => hand_over_case(deps, &tenant, case).await,
-        Fact::CaseAmended { case, .. } => hand_over_changes(deps, &tenant, case).await,
-        Fact::CommentAdded { case, entry, .. } => hand_over_comment(deps, &tenant, case, entry).await,
-        Fact::FileAdded { case, file } | Fact::FileReferenceLost { case, file } => {
-            refer_to_file(deps, &tenant, case, file).await
-        }
-        Fact::InvoiceIssued { case, invoice } | Fact::InvoiceRecordLost { case, invoice } => {
-            record_invoice(deps, &tenant, case, invoice).await
-        }
-        // Nothing that Salesforce does not know already.
-        Fact::CaseChanged { .. }
-        | Fact::CaseClosed { .. }
-        | Fact::CaseFollowed { .. }
-        | Fact::FileDeclared { .. }
-        | Fact::InvoiceRendered { .. }
-        | Fact::Accessed(_) => Ok(()),
-    }
-}
-
-async fn hand_over_case(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<(), WriteError> {
-    let case = case(deps, tenant, id).await?;
-    if case.number.is_some() {
-        return Ok(());
-    }
-    // The first attempt may have got through with its answer lost, and an agent may have worked on the case
-    // since: look before writing over it.
-    let taken = match deps.salesforce.find_case(&case).await? {
-        Some(taken) => taken,
-        None => deps.salesforce.submit_case(&case, &account(deps, tenant).await?).await?,
-    };
-    let now = deps.clock.now();
-    deps.store.number_case(&case, taken.id, &taken.number, now, &deps.random).await?;
-    Ok(())
-}
-
-/// Writes what clients changed, as it stands by now: a later change goes with an earlier one.
-async fn hand_over_changes(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<(), WriteError> {
-    for _ in 0..RACES_MAX {
-        let case = case(deps, tenant, id).await?;
-        let Some(held) = case.held else { return Ok(()) };
-        let record = in_salesforce(&case)?;
-        // Our own write makes no outbound message: without this, nobody would read what it came to. Said again if
-        // somebody wrote and died before saying it.
-        let read_it = MayHaveChanged::one(Object::Case, record);
-        if held.taken.is_some() {
-            return Ok(deps.sync.send(&read_it).await?);
-        }
-        let modstamp = deps.salesforce.amend_case(&case, &held, record).await?;
-        let Some(taken) = case.taken(modstamp) else { return Ok(()) };
-        match deps.store.save_case(&taken, &[], &[]).await {
-            Ok(()) => return Ok(deps.sync.send(&read_it).await?),
-            // The client changed something else meanwhile, or a reading came in.
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Err(StoreError::Conflict.into())
-}
-
-async fn hand_over_comment(
-    deps: &Deps,
-    tenant: &Tenant,
-    id: CaseId,
-    entry: EntryId,
-) -> Result<(), WriteError> {
-    let case = case(deps, tenant, id).await?;
-    let parent = in_salesforce(&case)?;
-    let said = deps.store.timeline_entry(&case, entry).await?;
-    let said = said.ok_or_else(|| WriteError::Missing(entry.to_string()))?;
-    let text = said.for_salesforce().ok_or_else(|| WriteError::Missing(entry.to_string()))?;
-    if let Some(comment) = deps.salesforce.say(entry, &text, parent).await? {
-        deps.store.link_comment(comment, &case, &said).await?;
-    }
-    Ok(())
-}
-
-async fn refer_to_file(deps: &Deps, tenant: &Tenant, case_id: CaseId, id: FileId) -> Result<(), WriteError> {
-    let missing = || WriteError::Missing(id.to_string());
-    let mut file = deps.store.file(tenant, id).await?.ok_or_else(missing)?;
-    if file.salesforce_id.is_some() {
-        return Ok(());
-    }
-    let parent = in_salesforce(&case(deps, tenant, case_id).await?)?;
-    let uploader = deps.store.membership(&file.uploaded_by).await?;
-    let Some(reference) = deps.salesforce.refer_to_file(&file, parent, uploader.as_ref()).await? else {
-        return Ok(());
-    };
-    for _ in 0..RACES_MAX {
-        file.salesforce_id = Some(reference);
-        file.version += 1;
-        match deps.store.refer_to_file(&file).await {
-            Err(StoreError::Conflict) => file = deps.store.file(tenant, id).await?.ok_or_else(missing)?,
-            done => return Ok(done?),
-        }
-    }
-    Err(StoreError::Conflict.into())
-}
-
-async fn record_invoice(
-    deps: &Deps,
-    tenant: &Tenant,
-    case_id: CaseId,
-    id: InvoiceId,
-) -> Result<(), WriteError> {
-    let missing = || WriteError::Missing(id.to_string());
-    let mut invoice = deps.store.invoice(tenant, id).await?.ok_or_else(missing)?;
-    if invoice.salesforce_id.is_some() {
-        return Ok(());
-    }
-    let parent = in_salesforce(&case(deps, tenant, case_id).await?)?;
-    let account = account(deps, tenant).await?;
-    let Some(record) = deps.salesforce.record_invoice(&invoice, &account, parent).await? else {
-        return Ok(());
-    };
-    for _ in 0..RACES_MAX {
-        invoice.salesforce_id = Some(record);
-        invoice.version += 1;
-        match deps.store.record_invoice(&invoice).await {
-            Err(StoreError::Conflict) => {
-                invoice = deps.store.invoice(tenant, id).await?.ok_or_else(missing)?
+/// One message: carried over, parked, or left for later.
+async fn take(deps: &Deps, message: Message) -> Verdict {
+    let trouble = match serde_json::from_str::<Event>(&message.body) {
+        Err(_) => Trouble::UnreadableMessage,
+        Ok(event) => {
+            // A body that is not read above names no case; this one may be logged by its ids.
+            match tokio::time::timeout(MESSAGE_TIME_MAX, attempt(deps, &event)).await {
+                Ok(Ok(None)) => return Verdict::Done,
+                Ok(Ok(Some(head_start))) => return Verdict::Again { after: head_start },
+                Ok(Err(error)) => {
+                    let trouble = Trouble::of(&error);
+                    let (event, code) = (event.id, error.code());
+                    tracing::warn!(%event, trouble = trouble.name(), code, "not carried over");
+                    trouble
+                }
+                Err(_) => Trouble::Unavailable,
             }
-            done => return Ok(done?),
+        }
+    };
+    if trouble == Trouble::SignIn {
+        // Nothing gets through until somebody has looked at it.
+        tracing::error!("Salesforce does not let the portal in");
+        deps.metrics.record(Metric::SalesforceSignInRefused, 1);
+    }
+    let too_old = message.sent_at().is_some_and(|sent| deps.clock.now().duration_since(sent) > AGE_MAX);
+    match trouble.then(message.receives(), &deps.random) {
+        Then::Wait(after) if !too_old => Verdict::Again { after },
+        Then::Wait(_) | Then::Park => park(deps, &message, trouble).await,
+    }
+}
+
+/// Puts a message where people see it. It counts as done only once it is there.
+async fn park(deps: &Deps, message: &Message, trouble: Trouble) -> Verdict {
+    match deps.dead_letters.park(message, trouble.name()).await {
+        Ok(()) => {
+            tracing::error!(message = %message.id, trouble = trouble.name(), "a message is parked");
+            deps.metrics.record(Metric::WritesParked, 1);
+            Verdict::Done
+        }
+        Err(error) => {
+            tracing::warn!(message = %message.id, %error, "a message cannot be parked");
+            Verdict::Again { after: Trouble::Infrastructure.wait(message.receives(), &deps.random) }
         }
     }
-    Err(StoreError::Conflict.into())
 }
 
-async fn case(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<Case, WriteError> {
-    deps.store.case(tenant, id).await?.ok_or_else(|| WriteError::Missing(id.to_string()))
-}
-
-async fn account(deps: &Deps, tenant: &Tenant) -> Result<Account, WriteError> {
-    let account = deps.store.account(tenant).await?;
-    account.ok_or_else(|| WriteError::Missing(tenant.account().to_string()))
-}
-
-fn in_salesforce(case: &Case) -> Result<SalesforceId, WriteError> {
-    case.salesforce_id.ok_or(WriteError::CaseNotThere(case.id))
+/// Carries an event over, or says for how long it is not this function's turn yet.
+async fn attempt(deps: &Deps, event: &Event) -> Result<Option<Duration>, WriteError> {
+    if let Fact::CaseSubmitted { case } = event.fact {
+        let age = deps.clock.now().duration_since(event.at);
+        let left = SUBMISSION_HEAD_START.checked_sub(age).unwrap_or_default().min(SUBMISSION_HEAD_START);
+        if let Ok(left) = Duration::try_from(left)
+            && !left.is_zero()
+            && !is_numbered(deps, event, case).await?
+        {
+            return Ok(Some(left));
+        }
+    }
+    write(deps, event).await?;
+    Ok(None)
 }

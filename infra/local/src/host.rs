@@ -870,8 +870,8 @@ impl Building<'_> {
         let queues = self.template.of_kind(Kind::Queue).map_err(|error| self.refused(error))?;
         queues
             .iter()
-            .find(|id| identity::queue_arn(id) == arn)
-            .map(|id| identity::name(id))
+            .map(|id| self.template.queue_name(id))
+            .find(|name| identity::arn_of_queue(name) == arn)
             .ok_or_else(|| StartError::Target { function: function.to_owned(), target: arn.to_owned() })
     }
 }

@@ -30,10 +30,22 @@ pub fn function_arn(logical_id: &str) -> String {
     format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{}", name(logical_id))
 }
 
-/// The ARN of a queue.
+/// The ARN of a standard queue.
 #[must_use]
 pub fn queue_arn(logical_id: &str) -> String {
-    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", name(logical_id))
+    arn_of_queue(&name(logical_id))
+}
+
+/// The name of a FIFO queue, as CloudFormation makes it.
+#[must_use]
+pub fn fifo_queue_name(logical_id: &str) -> String {
+    format!("{}.fifo", name(logical_id))
+}
+
+/// The ARN of the queue of this name.
+#[must_use]
+pub(crate) fn arn_of_queue(name: &str) -> String {
+    format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{name}")
 }
 
 /// The ARN of a table.

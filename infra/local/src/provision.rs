@@ -119,7 +119,8 @@ pub(crate) fn name_resources(
                 scope.refer(id, name);
             }
             Kind::Queue => {
-                scope.attribute(id, "Arn", identity::queue_arn(id));
+                let name = template.queue_name(id);
+                scope.attribute(id, "Arn", identity::arn_of_queue(&name));
                 scope.attribute(id, "QueueName", name.as_str());
                 scope.refer(id, format!("{aws_url}/{}/{name}", identity::ACCOUNT));
             }
@@ -198,23 +199,25 @@ pub(crate) async fn make_queues(
     // Twice: a queue that feeds one with a redrive policy of its own needs that one to exist.
     queues.sort_by_key(|(_, queue)| queue.redrive_policy.is_some());
     for (id, queue) in &queues {
-        create_queue(id, queue, None, emulators).await?;
+        create_queue(id, template.queue_name(id), queue, None, emulators).await?;
     }
     for (id, queue) in &queues {
         let Some(policy) = &queue.redrive_policy else { continue };
-        if !ids.iter().any(|known| identity::queue_arn(known) == policy.dead_letter_target_arn) {
+        let arn = |known| identity::arn_of_queue(&template.queue_name(known));
+        if !ids.iter().any(|known| arn(known) == policy.dead_letter_target_arn) {
             let target = policy.dead_letter_target_arn.clone();
             return Err(ProvisionError::DeadLetters { queue: (*id).clone(), target });
         }
         let target = identity::last_part(&policy.dead_letter_target_arn).unwrap_or_default().to_owned();
         let redrive = Redrive { queue: target, max_receives: policy.max_receive_count };
-        create_queue(id, queue, Some(redrive), emulators).await?;
+        create_queue(id, template.queue_name(id), queue, Some(redrive), emulators).await?;
     }
     Ok(())
 }
 
 async fn create_queue(
     id: &str,
+    name: String,
     queue: &crate::template::Queue,
     redrive: Option<Redrive>,
     emulators: &Emulators,
@@ -224,7 +227,9 @@ async fn create_queue(
         delay: Duration::from_secs(queue.delay_seconds.into()),
         retention: Duration::from_secs(queue.message_retention_period.into()),
         redrive,
-        ..QueueSpec::standard(identity::name(id))
+        fifo: queue.fifo_queue,
+        content_based_deduplication: queue.content_based_deduplication,
+        ..QueueSpec::standard(name)
     };
     let failed = |source| ProvisionError::Queue { queue: id.to_owned(), source };
     emulators.queues().create(spec).await.map_err(failed)

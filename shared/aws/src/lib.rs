@@ -25,7 +25,7 @@ use portico_domain::{
     Clock, Random,
     cases::{CaseProcess, ProcessError},
 };
-use portico_salesforce::{Salesforce, SalesforceError};
+use portico_salesforce::{Pace, Salesforce, SalesforceError};
 use portico_store::{
     Store,
     engine::{Engine, Table},
@@ -36,7 +36,9 @@ pub use function::{Function, FunctionError};
 pub use metrics::{Metric, Metrics, NAMESPACE};
 pub use objects::{Bucket, ObjectError, ObjectFacts, PresignedRequest};
 pub use push::{Push, PushError, Pushed};
-pub use queues::{Batch, BatchAnswer, Failure, Message, Queue, QueueError};
+pub use queues::{
+    Batch, BatchAnswer, DeadLetters, Failure, Message, Note, Queue, QueueError, Redriven, Verdict,
+};
 pub use settings::{SettingError, Settings};
 
 /// How long a call to an AWS service may take, its retries included: less than a function may.
@@ -166,6 +168,14 @@ impl Cloud {
         Ok(Queue::new(aws_sdk_sqs::Client::new(&self.sdk("SQS")?), url.into()))
     }
 
+    /// The dead letters in the queue whose URL a variable holds.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the variable is missing.
+    pub fn dead_letters(&self, setting: &str) -> Result<DeadLetters, SettingError> {
+        Ok(DeadLetters::new(self.queue(setting)?, self.clock()))
+    }
+
     /// The back channel of the WebSocket API whose URL a variable holds.
     ///
     /// # Errors
@@ -209,14 +219,15 @@ impl Cloud {
             .map_err(|error| unreadable(format!("not the expected JSON ({:?})", error.classify())))
     }
 
-    /// The org, signed in to with the secret `SALESFORCE_SECRET` at `SALESFORCE_LOGIN_URL`.
+    /// The org, signed in to with the secret `SALESFORCE_SECRET` at `SALESFORCE_LOGIN_URL`. Calls count as `pace` against
+    /// the org's limit.
     ///
     /// # Errors
     /// [`BootError`].
-    pub async fn salesforce(&self) -> Result<Salesforce, BootError> {
+    pub async fn salesforce(&self, pace: Pace) -> Result<Salesforce, BootError> {
         let credentials = self.secret("SALESFORCE_SECRET").await?;
         let login_url = self.settings.url("SALESFORCE_LOGIN_URL")?;
-        Ok(Salesforce::new(login_url, credentials, self.clock())?)
+        Ok(Salesforce::new(login_url, credentials, pace, self.clock(), self.random())?)
     }
 
     /// What every client is made from. Lambda hands the credentials over as variables, so no chain of

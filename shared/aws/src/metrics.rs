@@ -21,11 +21,24 @@ pub enum Metric {
     MessageNotTaken,
     /// A change event that does not say which records changed: a sweep has to find them.
     SweepNeeded,
+    /// How much of the org's API limit is used, as Salesforce says with each answer.
+    SalesforceApiUsage,
+    /// Salesforce did not let the portal in.
+    SalesforceSignInRefused,
+    /// A change of a client's that cannot be carried over went to the dead letters.
+    WritesParked,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ChangeToVisible, Self::MessageNotTaken, Self::SweepNeeded];
+    pub const ALL: [Self; 6] = [
+        Self::ChangeToVisible,
+        Self::MessageNotTaken,
+        Self::SweepNeeded,
+        Self::SalesforceApiUsage,
+        Self::SalesforceSignInRefused,
+        Self::WritesParked,
+    ];
 
     /// Its name in CloudWatch.
     pub fn name(self) -> &'static str {
@@ -33,6 +46,9 @@ impl Metric {
             Self::ChangeToVisible => "ChangeToVisible",
             Self::MessageNotTaken => "MessageNotTaken",
             Self::SweepNeeded => "SweepNeeded",
+            Self::SalesforceApiUsage => "SalesforceApiUsage",
+            Self::SalesforceSignInRefused => "SalesforceSignInRefused",
+            Self::WritesParked => "WritesParked",
         }
     }
 
@@ -40,7 +56,11 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Self::ChangeToVisible => "Milliseconds",
-            Self::MessageNotTaken | Self::SweepNeeded => "Count",
+            Self::SalesforceApiUsage => "Percent",
+            Self::MessageNotTaken
+            | Self::SweepNeeded
+            | Self::SalesforceSignInRefused
+            | Self::WritesParked => "Count",
         }
     }
 }

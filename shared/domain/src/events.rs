@@ -64,6 +64,15 @@ impl Event {
         }
     }
 
+    /// What its order is kept with: the case that it is about, or else the account. Whoever acts on events sees those of
+    /// one subject in the order in which they were committed.
+    pub fn subject(&self) -> String {
+        match self.fact.case() {
+            Some(case) => case.to_string(),
+            None => self.account.to_string(),
+        }
+    }
+
     /// The same, done by this person.
     #[must_use]
     pub fn by(self, actor: Actor) -> Self {
@@ -162,6 +171,35 @@ pub enum Fact {
     },
     /// Somebody looked at something, or was not let: nothing has changed. Only the audit trail takes it.
     Accessed(Access),
+}
+
+impl Fact {
+    /// The case that it is about, or that what it is about belongs to.
+    pub fn case(&self) -> Option<CaseId> {
+        match self {
+            Self::CaseSubmitted { case }
+            | Self::CaseChanged { case, .. }
+            | Self::CaseClosed { case }
+            | Self::CaseAmended { case, .. }
+            | Self::CaseFollowed { case }
+            | Self::CommentAdded { case, .. }
+            | Self::FileDeclared { case, .. }
+            | Self::FileAdded { case, .. }
+            | Self::FileReferenceLost { case, .. }
+            | Self::InvoiceIssued { case, .. }
+            | Self::InvoiceRecordLost { case, .. }
+            | Self::InvoiceRendered { case, .. }
+            | Self::Accessed(Access::FileDownloaded { case, .. }) => Some(*case),
+            Self::Accessed(
+                Access::InvoicesListed
+                | Access::InvoiceRead { .. }
+                | Access::InvoiceDownloaded { .. }
+                | Access::AuditRead
+                | Access::AuditExported
+                | Access::Refused { .. },
+            ) => None,
+        }
+    }
 }
 
 /// What somebody looked at, or wanted to.

@@ -1,6 +1,6 @@
 //! Time and randomness as things that are passed in.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -49,6 +49,16 @@ impl Random {
         let mut bytes = [0; 32];
         (self.0)(&mut bytes);
         bytes
+    }
+
+    /// A time from `least` to `most`, each millisecond as likely as the others: whoever failed together does not try again
+    /// together.
+    pub fn between(&self, least: Duration, most: Duration) -> Duration {
+        let mut bytes = [0; 8];
+        (self.0)(&mut bytes);
+        let choices = most.saturating_sub(least).as_millis().saturating_add(1);
+        let offset = u128::from(u64::from_be_bytes(bytes)).checked_rem(choices).unwrap_or_default();
+        least.saturating_add(Duration::from_millis(u64::try_from(offset).unwrap_or(u64::MAX)))
     }
 
     /// A UUIDv7: sorts by `now`, cannot be guessed.

@@ -3,14 +3,19 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
-use portico_domain::{Clock, SalesforceId};
+use portico_domain::{Clock, Random, SalesforceId};
 use reqwest::{Method, Response, StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tokio::sync::RwLock;
 use url::Url;
 
-use crate::Soql;
+use crate::{
+    Soql,
+    breaker::Breaker,
+    error::{SalesforceError, classified, refusal},
+    limits::{Admission, Limits, Pace, Usage},
+    session::{Credentials, Sessions},
+};
 
 /// Salesforce's REST version. 31 to 40 retire in 2028; this is of Spring '26.
 const VERSION: &str = "v66.0";
@@ -18,8 +23,6 @@ const VERSION: &str = "v66.0";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a call may take, unless the caller bounds it further.
 const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long an assertion is good for; Salesforce takes at most three minutes.
-const ASSERTION_LIFE: i64 = 120;
 /// Most bytes of an answer: a page of 2,000 records with long texts stays under it.
 const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Most pages of one query.
@@ -27,71 +30,14 @@ const PAGES_MAX: usize = 50;
 /// What a record is told that was in order, next to one that was not.
 const ROLLED_BACK: &str = "ALL_OR_NONE_OPERATION_ROLLED_BACK";
 
-/// How the portal signs in: as one user, with a key that the org's External Client App knows.
-#[derive(Clone, Deserialize)]
-pub struct Credentials {
-    /// The app's consumer key.
-    pub consumer_key: String,
-    /// The integration user.
-    pub username: String,
-    /// RSA private key, PEM (PKCS#8 or PKCS#1).
-    pub private_key: SecretString,
-}
-
 /// One Salesforce org.
 #[derive(Clone)]
 pub struct Salesforce(Arc<Inner>);
 
 struct Inner {
-    http: reqwest::Client,
-    login_url: Url,
-    credentials: Credentials,
-    clock: Clock,
-    session: RwLock<Option<Session>>,
-}
-
-#[derive(Clone, Deserialize)]
-struct Session {
-    access_token: SecretString,
-    instance_url: Url,
-}
-
-/// Why Salesforce did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum SalesforceError {
-    /// The portal's own credentials are not taken; people have to look at it.
-    #[error("Salesforce does not let the portal in: {0}")]
-    SignIn(String),
-    /// The org's API calls of the day are used up.
-    #[error("the org's API limit is reached")]
-    LimitReached,
-    /// Another write holds the row; the same call may work in a moment.
-    #[error("the row is locked")]
-    RowLocked,
-    /// No answer, no answer in time, or one that says "later". The call may have been carried out.
-    #[error("Salesforce is not available: {0}")]
-    Unavailable(String),
-    /// The call was understood and refused; the same call will be refused again.
-    #[error("Salesforce refused: {code}: {message}")]
-    Refused {
-        /// Salesforce's error code.
-        code: String,
-        /// Salesforce's words. For logs, never for clients.
-        message: String,
-    },
-    /// The answer is not what the documentation says.
-    #[error("Salesforce's answer cannot be read: {0}")]
-    Unreadable(String),
-}
-
-impl SalesforceError {
-    /// Whether the same call may succeed later.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::LimitReached | Self::RowLocked | Self::Unavailable(_) | Self::SignIn(_) => true,
-            Self::Refused { .. } | Self::Unreadable(_) => false,
-        }
-    }
+    sessions: Sessions,
+    limits: Limits,
+    breaker: Breaker,
 }
 
 /// The record behind an external id, after an upsert.
@@ -112,11 +58,17 @@ struct QueryPage<T> {
 }
 
 impl Salesforce {
-    /// A client of the org behind `login_url`. Nothing is sent yet.
+    /// A client of the org behind `login_url`, whose calls count as `pace`. Nothing is sent yet.
     ///
     /// # Errors
     /// [`SalesforceError::Unavailable`] if no HTTP client can be made here.
-    pub fn new(login_url: Url, credentials: Credentials, clock: Clock) -> Result<Self, SalesforceError> {
+    pub fn new(
+        login_url: Url,
+        credentials: Credentials,
+        pace: Pace,
+        clock: Clock,
+        random: Random,
+    ) -> Result<Self, SalesforceError> {
         let unavailable = |error: &dyn std::fmt::Display| SalesforceError::Unavailable(error.to_string());
         // Compiled-in roots: reading the system's takes longer than the rest of a cold start.
         let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -134,8 +86,15 @@ impl Salesforce {
             .no_proxy()
             .build()
             .map_err(|error| unavailable(&error))?;
-        let session = RwLock::new(None);
-        Ok(Self(Arc::new(Inner { http, login_url, credentials, clock, session })))
+        let breaker = Breaker::new(clock.clone(), random.clone());
+        let limits = Limits::new(pace, clock.clone(), random);
+        let sessions = Sessions::new(http, login_url, credentials, clock);
+        Ok(Self(Arc::new(Inner { sessions, limits, breaker })))
+    }
+
+    /// How much of the org's API calls is used, as the last answer said; `None` before the first.
+    pub fn usage(&self) -> Option<Usage> {
+        self.0.limits.usage()
     }
 
     /// Creates the record with this external id, or updates it. Safe to repeat after any failure: the org
@@ -156,8 +115,14 @@ impl Salesforce {
             created: bool,
         }
         let body = written(fields)?;
-        let (status, answer) =
-            self.call(Method::PATCH, &["sobjects", object, field, external_id], &[], Some(body)).await?;
+        let path = ["sobjects", object, field, external_id];
+        let (status, answer) = match self.call(Method::PATCH, &path, &[], Some(body.clone())).await {
+            // Somebody else's call with this external id created the record while this one was about to: now it is there.
+            Err(SalesforceError::Refused { code, .. }) if code == "DUPLICATE_VALUE" => {
+                self.call(Method::PATCH, &path, &[], Some(body)).await?
+            }
+            outcome => outcome?,
+        };
         if status == StatusCode::NO_CONTENT {
             return Ok(Upserted { id: None, created: false });
         }
@@ -261,8 +226,7 @@ impl Salesforce {
         Err(SalesforceError::Unreadable(format!("more than {PAGES_MAX} pages")))
     }
 
-    /// One call. A 401 is answered by signing in once more and repeating the call once; the session may
-    /// simply have ended.
+    /// One call, if it may be made.
     async fn call(
         &self,
         method: Method,
@@ -270,7 +234,30 @@ impl Salesforce {
         query: &[(&str, &str)],
         body: Option<Vec<u8>>,
     ) -> Result<(StatusCode, Vec<u8>), SalesforceError> {
-        let mut session = self.session(None).await?;
+        match self.0.limits.admit() {
+            Admission::After(pause) if pause.is_zero() => {}
+            Admission::After(pause) => tokio::time::sleep(pause).await,
+            Admission::HeldBack => return Err(SalesforceError::HeldBack),
+        }
+        let trial = self.0.breaker.enter().ok_or(SalesforceError::Suspended)?;
+        let outcome = self.ask(method, path, query, body).await;
+        if !matches!(outcome, Err(SalesforceError::Unavailable(_))) {
+            trial.answered();
+        }
+        outcome
+    }
+
+    /// Sends one call. A 401 is answered by signing in once more and repeating the call once; the session may
+    /// simply have ended.
+    async fn ask(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<Vec<u8>>,
+    ) -> Result<(StatusCode, Vec<u8>), SalesforceError> {
+        let Inner { sessions, limits, .. } = &*self.0;
+        let mut session = sessions.session(None).await?;
         for attempt in 0..2 {
             let mut url = session.instance_url.clone();
             url.path_segments_mut()
@@ -282,94 +269,34 @@ impl Salesforce {
                 url.query_pairs_mut().extend_pairs(query);
             }
             let mut request =
-                self.0.http.request(method.clone(), url).bearer_auth(session.access_token.expose_secret());
+                sessions.http.request(method.clone(), url).bearer_auth(session.access_token.expose_secret());
             if let Some(body) = &body {
                 request = request.header(header::CONTENT_TYPE, "application/json").body(body.clone());
             }
             let response = request.send().await.map_err(unavailable)?;
-            if let Some(usage) = response.headers().get("Sforce-Limit-Info").and_then(|v| v.to_str().ok()) {
-                tracing::debug!(usage, "salesforce api usage");
-            }
+            let info = response.headers().get("Sforce-Limit-Info").and_then(|value| value.to_str().ok());
+            let usage = info.and_then(Usage::parse);
             let status = response.status();
             let answer = bounded(response).await?;
-            if status.is_success() {
-                return Ok((status, answer));
-            }
-            let error = refusal(status, &answer);
+            let error = (!status.is_success()).then(|| refusal(status, &answer));
+            limits.learn(usage, matches!(error, Some(SalesforceError::LimitReached)));
+            let Some(error) = error else { return Ok((status, answer)) };
             if status == StatusCode::UNAUTHORIZED && attempt == 0 {
-                session = self.session(Some(&session)).await?;
+                session = sessions.session(Some(&session)).await?;
                 continue;
             }
             return Err(error);
         }
         Err(SalesforceError::SignIn("a fresh session was refused".to_owned()))
     }
-
-    /// The session in use; a new one if there is none, or if it is still the one that was `refused`.
-    async fn session(&self, refused: Option<&Session>) -> Result<Session, SalesforceError> {
-        let usable = |session: &Session| match refused {
-            Some(refused) => session.access_token.expose_secret() != refused.access_token.expose_secret(),
-            None => true,
-        };
-        if let Some(session) = self.0.session.read().await.as_ref().filter(|session| usable(session)) {
-            return Ok(session.clone());
-        }
-        // Whoever gets here first signs in; the others find the new session.
-        let mut slot = self.0.session.write().await;
-        if let Some(session) = slot.as_ref().filter(|session| usable(session)) {
-            return Ok(session.clone());
-        }
-        let session = self.sign_in().await?;
-        *slot = Some(session.clone());
-        Ok(session)
-    }
-
-    async fn sign_in(&self) -> Result<Session, SalesforceError> {
-        #[derive(Serialize)]
-        struct Claims<'a> {
-            iss: &'a str,
-            sub: &'a str,
-            aud: &'a str,
-            exp: i64,
-        }
-        let Inner { http, login_url, credentials, clock, .. } = &*self.0;
-        let claims = Claims {
-            iss: &credentials.consumer_key,
-            sub: &credentials.username,
-            aud: login_url.as_str().trim_end_matches('/'),
-            exp: clock.now().as_second().saturating_add(ASSERTION_LIFE),
-        };
-        let refused = |error: jsonwebtoken::errors::Error| SalesforceError::SignIn(error.to_string());
-        let key = jsonwebtoken::EncodingKey::from_rsa_pem(credentials.private_key.expose_secret().as_bytes())
-            .map_err(refused)?;
-        let header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::RS256);
-        let assertion = jsonwebtoken::encode(&header, &claims, &key).map_err(refused)?;
-        let url = login_url
-            .join("/services/oauth2/token")
-            .map_err(|error| SalesforceError::SignIn(error.to_string()))?;
-        let grant =
-            [("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer"), ("assertion", &assertion)];
-        let response = http.post(url).form(&grant).send().await.map_err(unavailable)?;
-        let status = response.status();
-        let answer = bounded(response).await?;
-        if status.is_success() {
-            return read(&answer);
-        }
-        match refusal(status, &answer) {
-            SalesforceError::Refused { code, message } => {
-                Err(SalesforceError::SignIn(format!("{code}: {message}")))
-            }
-            other => Err(other),
-        }
-    }
 }
 
-fn unavailable(error: reqwest::Error) -> SalesforceError {
+pub(crate) fn unavailable(error: reqwest::Error) -> SalesforceError {
     // The URL holds ids and queries; the cause is enough.
     SalesforceError::Unavailable(error.without_url().to_string())
 }
 
-async fn bounded(mut response: Response) -> Result<Vec<u8>, SalesforceError> {
+pub(crate) async fn bounded(mut response: Response) -> Result<Vec<u8>, SalesforceError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unavailable)? {
         if body.len().saturating_add(chunk.len()) > ANSWER_BYTES_MAX {
@@ -384,56 +311,8 @@ fn written(fields: &impl Serialize) -> Result<Vec<u8>, SalesforceError> {
     serde_json::to_vec(fields).map_err(|error| SalesforceError::Unreadable(error.to_string()))
 }
 
-fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, SalesforceError> {
+pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, SalesforceError> {
     serde_json::from_slice(answer).map_err(|error| SalesforceError::Unreadable(error.to_string()))
-}
-
-/// Reads an error in each of the shapes that Salesforce uses: a list, a bare object, OAuth's pair; or none of
-/// them, when a proxy answers with a page of HTML.
-fn refusal(status: StatusCode, answer: &[u8]) -> SalesforceError {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Body {
-        List(Vec<Entry>),
-        One(Entry),
-        OAuth { error: String, error_description: Option<String> },
-    }
-    #[derive(Deserialize)]
-    struct Entry {
-        #[serde(rename = "errorCode")]
-        code: String,
-        message: Option<String>,
-    }
-    let (code, message) = match serde_json::from_slice(answer) {
-        Ok(Body::List(entries)) => match entries.into_iter().next() {
-            Some(Entry { code, message }) => (code, message.unwrap_or_default()),
-            None => (String::new(), String::new()),
-        },
-        Ok(Body::One(Entry { code, message })) => (code, message.unwrap_or_default()),
-        Ok(Body::OAuth { error, error_description }) => (error, error_description.unwrap_or_default()),
-        Err(_) => (String::new(), String::new()),
-    };
-    classified(status, code, message)
-}
-
-/// What an error of Salesforce's means for whoever called.
-fn classified(status: StatusCode, code: String, message: String) -> SalesforceError {
-    match (status, code.as_str()) {
-        (_, "REQUEST_LIMIT_EXCEEDED") => SalesforceError::LimitReached,
-        (_, "UNABLE_TO_LOCK_ROW") => SalesforceError::RowLocked,
-        (_, "SERVER_UNAVAILABLE" | "UNKNOWN_EXCEPTION") => SalesforceError::Unavailable(code),
-        (StatusCode::UNAUTHORIZED, _) => SalesforceError::SignIn(code),
-        (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT, _) => {
-            SalesforceError::Unavailable(status.to_string())
-        }
-        (status, _) if status.is_server_error() => SalesforceError::Unavailable(status.to_string()),
-        (StatusCode::MULTIPLE_CHOICES, _) => SalesforceError::Refused {
-            code: "MULTIPLE_CHOICES".to_owned(),
-            message: "the external id is not unique in the org".to_owned(),
-        },
-        (status, "") => SalesforceError::Refused { code: status.to_string(), message: String::new() },
-        _ => SalesforceError::Refused { code, message },
-    }
 }
 
 /// Reads Salesforce's date-times: `2026-11-22T01:02:03.000+0000`.
@@ -460,50 +339,6 @@ fn parse_moment(text: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn kind(status: u16, body: &str) -> String {
-        refusal(StatusCode::from_u16(status).unwrap(), body.as_bytes()).to_string()
-    }
-
-    #[test]
-    fn case_r05_errors_are_read_in_every_shape() {
-        insta_like(&[
-            (
-                400,
-                r#"[{"message":"bad","errorCode":"INVALID_FIELD","fields":[]}]"#,
-                "Salesforce refused: INVALID_FIELD: bad",
-            ),
-            (
-                400,
-                r#"{"message":"bad","errorCode":"INVALID_FIELD"}"#,
-                "Salesforce refused: INVALID_FIELD: bad",
-            ),
-            (
-                400,
-                r#"{"error":"invalid_grant","error_description":"expired"}"#,
-                "Salesforce refused: invalid_grant: expired",
-            ),
-            (
-                403,
-                r#"[{"message":"m","errorCode":"REQUEST_LIMIT_EXCEEDED"}]"#,
-                "the org's API limit is reached",
-            ),
-            (
-                403,
-                r#"[{"message":"m","errorCode":"INSUFFICIENT_ACCESS"}]"#,
-                "Salesforce refused: INSUFFICIENT_ACCESS: m",
-            ),
-            (400, r#"[{"message":"m","errorCode":"UNABLE_TO_LOCK_ROW"}]"#, "the row is locked"),
-            (503, "<html>maintenance</html>", "Salesforce is not available: 503 Service Unavailable"),
-            (503, "", "Salesforce is not available: 503 Service Unavailable"),
-            (404, "<html>", "Salesforce refused: 404 Not Found: "),
-        ]);
-        fn insta_like(rows: &[(u16, &str, &str)]) {
-            for (status, body, expected) in rows {
-                assert_eq!(kind(*status, body), *expected);
-            }
-        }
-    }
 
     #[test]
     fn date_times_are_read_as_salesforce_writes_them() {

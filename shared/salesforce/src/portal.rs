@@ -99,6 +99,8 @@ struct InvoiceFields<'a> {
     state: &'static str,
 }
 
+/// Most bytes of `CaseComment.CommentBody`. Longer text is not even sent: nobody may find half of what was said.
+const COMMENT_BYTES_MAX: usize = 4_000;
 /// Most characters of a `Name` field in Salesforce.
 const NAME_MAX: usize = 80;
 
@@ -180,6 +182,12 @@ impl Salesforce {
         text: &str,
         case: SalesforceId,
     ) -> Result<Option<SalesforceId>, SalesforceError> {
+        if text.len() > COMMENT_BYTES_MAX {
+            return Err(SalesforceError::Refused {
+                code: "STRING_TOO_LONG".to_owned(),
+                message: format!("a comment has at most {COMMENT_BYTES_MAX} bytes"),
+            });
+        }
         let comment = json!({
             "attributes": { "type": "CaseComment" },
             "ParentId": case,

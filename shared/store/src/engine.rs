@@ -60,7 +60,7 @@ impl Table {
             Self::Invoices => ("account", Some("invoice")),
             Self::Counters => ("series", None),
             Self::Idempotency => ("key", None),
-            Self::Outbox => ("event", None),
+            Self::Outbox => ("subject", Some("event")),
             Self::Connections => ("connection", None),
             Self::LiveTickets => ("ticket", None),
             Self::SalesforceLinks => ("salesforce_id", None),

@@ -12,7 +12,7 @@
 //! | invoices | account / invoice | one invoice; an account's invoices |
 //! | counters | series | the last number given in a series |
 //! | idempotency | hash of tenant, user, operation and key | what a repeated command already did |
-//! | outbox | event (with a stream) | the relay, as each event is committed |
+//! | outbox | case, or account where there is none / event (with a stream) | the relay, as each event is committed, in the order of each case |
 //! | connections | connection; index `by-account` | who is listening to an account |
 //! | live_tickets | hash of the ticket | whoever opens a live connection |
 //! | salesforce_links | Salesforce id | where the portal keeps a Salesforce record |

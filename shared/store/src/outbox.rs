@@ -1,4 +1,7 @@
 //! The outbox: facts that are committed with the change they tell of, and relayed from the table's stream.
+//!
+//! The facts about one case are one partition, and so lie on one shard of the stream: they are relayed in the order in
+//! which they were committed.
 
 use jiff::SignedDuration;
 use portico_domain::events::Event;
@@ -26,7 +29,8 @@ struct Row {
 pub(crate) fn announce(event: &Event) -> Result<Write, StoreError> {
     let expires_at = event.at.saturating_add(KEPT).unwrap_or(event.at).as_second();
     let row = Row { event: event.clone(), expires_at };
-    let item = keys::item(Table::Outbox, &row, &[("event", event.id.to_string())])?;
+    let item =
+        keys::item(Table::Outbox, &row, &[("subject", event.subject()), ("event", event.id.to_string())])?;
     Ok(Write::Put { table: Table::Outbox, item, condition: Condition::Absent })
 }
 

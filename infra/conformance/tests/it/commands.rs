@@ -10,7 +10,7 @@ use portico_domain::{
     CaseId,
     cases::{Case, Happening, Status, TimelineEntry},
 };
-use portico_salesforce::Soql;
+use portico_salesforce::{Pace, Soql};
 use portico_store::PageSize;
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
@@ -144,7 +144,7 @@ async fn cases_in_salesforce(world: &World, subject: &str) -> usize {
     struct Row {
         subject: Option<String>,
     }
-    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
     let soql = Soql::by_ids("Case", &["Id", "Subject"], "AccountId", &[company().salesforce_id]);
     let rows: Vec<Row> = salesforce.query_all(&soql).await.unwrap();
     rows.iter().filter(|row| row.subject.as_deref() == Some(subject)).count()
@@ -183,7 +183,7 @@ fn added_comments<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> 
         for comment in &comments {
             assert_eq!(answer.body["id"], json!(comment.id), "the answer is of this comment");
         }
-        let salesforce = world.stack.cloud().salesforce().await.unwrap();
+        let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
         let parent = case.salesforce_id.unwrap();
         let soql = Soql::by_ids("CaseComment", &["Id", "CommentBody"], "ParentId", &[parent]);
         let there: Vec<Value> = salesforce.query_all(&soql).await.unwrap();
@@ -233,7 +233,7 @@ async fn marked_case(world: &World, marker: &str, to: &str, status: &str, closed
         status: Status { label: status.to_owned(), closed },
         ..case(new_case(), "New", false)
     };
-    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
     let taken = salesforce.submit_case(&raised, &company()).await.unwrap();
     let case = Case { salesforce_id: Some(taken.id), number: Some(taken.number), ..raised };
     world.store.save_case(&case, &[], &[]).await.unwrap();
@@ -245,7 +245,7 @@ fn changed_cases<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> B
         let id = answer.body["id"].as_str().unwrap().parse().unwrap();
         let case = world.case(id).await;
         assert_eq!(case.subject, marker, "the answer is of this case");
-        let salesforce = world.stack.cloud().salesforce().await.unwrap();
+        let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
         let there: Vec<Value> = salesforce
             .query_all(&Soql::by_ids(
                 "Case",

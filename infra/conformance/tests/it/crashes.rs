@@ -194,7 +194,6 @@ async fn visit_every_point_behind_the_outbox() -> String {
             for side in [Side::Before, Side::After] {
                 let marker = format!("{} {side:?} behind", place + 1);
                 scene.commit_only(command, &marker, commit).await;
-                scene.clock.advance(scene.past_the_window);
                 scene.consumers.restart(&scene.world).await;
                 let fault = Fault { at: place, side, blow: Blow::Death };
                 assert!(!scene.work_behind_the_outbox(Some(fault)).await, "{marker}");

@@ -162,7 +162,7 @@ fn resource_name(arn: &str) -> &str {
         Some(table) => table,
         // Secrets Manager puts a dash and six characters behind the name.
         None if arn.contains(":secretsmanager:") => name.rsplit_once('-').map_or(name, |(name, _)| name),
-        None => name,
+        None => name.strip_suffix(".fifo").unwrap_or(name),
     }
 }
 

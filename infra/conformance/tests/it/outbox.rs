@@ -32,6 +32,6 @@ pub async fn events(emulators: &Emulators) -> Vec<Event> {
 
 /// The row of an event.
 pub async fn item(stack: &Stack, event: &Event) -> Item {
-    let key = Key { table: Table::Outbox, partition: event.id.to_string(), sort: None };
+    let key = Key { table: Table::Outbox, partition: event.subject(), sort: Some(event.id.to_string()) };
     stack.engine().get(&key).await.unwrap().unwrap()
 }

@@ -104,7 +104,9 @@ samples! {
     salesforce_writer_case_submitted => queues::hands_a_case_over;
     salesforce_writer_comment_added => queues::hands_a_comment_over;
     salesforce_writer_file_added => queues::refers_to_a_file;
+    salesforce_writer_head_start => queues::leaves_a_new_case_alone;
     salesforce_writer_invoice_issued => queues::records_an_invoice;
+    salesforce_writer_parked => queues::parks_what_cannot_be_carried_over;
     upload_confirmation_foreign_key => queues::ignores_a_foreign_key;
     upload_confirmation_object_created => queues::confirms_an_upload;
     webhook_receiver_base64 => http::takes_an_encoded_message;
@@ -201,6 +203,7 @@ fn resource(template: &Template, arn: &str) -> String {
         // Secrets Manager puts a dash and six characters behind the name.
         return name.rsplit_once('-').map_or(name, |(name, _)| name).to_owned();
     }
+    let name = name.strip_suffix(".fifo").unwrap_or(name);
     name.split('/').find(|part| template.type_of(part).is_some()).unwrap_or(name).to_owned()
 }
 

@@ -6,19 +6,20 @@ use std::{
         Arc, Once,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use jiff::{SignedDuration, Timestamp};
 use portico_aws::{Cloud, Settings};
 use portico_domain::{Clock, Random};
-use portico_emulators::{ACCESS_KEY_ID, Config, Emulators, QueueSpec, SECRET_ACCESS_KEY};
+use portico_emulators::{ACCESS_KEY_ID, Config, Emulators, QueueSpec, Redrive, SECRET_ACCESS_KEY};
 use portico_store::{
     Store,
     engine::{Engine, Table},
 };
 use serde_json::{Value, json};
 
-use crate::template::{Names, Template};
+use crate::template::{Names, Template, target};
 
 pub const REGION: &str = "eu-central-1";
 pub const ACCOUNT: &str = "000000000000";
@@ -119,10 +120,14 @@ impl Stack {
         for (id, _) in template.of_type("AWS::SecretsManager::Secret") {
             names.set(id, emulators.secrets().put(id, "{}").await.unwrap());
         }
-        for (id, _) in template.of_type("AWS::SQS::Queue") {
-            emulators.queues().create(QueueSpec::standard(id)).await.unwrap();
-            names.set(id, format!("{}/{ACCOUNT}/{id}", emulators.aws_url()));
-            names.set(format!("{id}.Arn"), format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{id}"));
+        // Dead letters first: a redrive policy names a queue that there is.
+        let mut queues: Vec<(&str, &Value)> = template.of_type("AWS::SQS::Queue").collect();
+        queues.sort_by_key(|(_, properties)| properties.get("RedrivePolicy").is_some());
+        for (id, properties) in queues {
+            let spec = queue_spec(&template, id, properties);
+            names.set(id, format!("{}/{ACCOUNT}/{}", emulators.aws_url(), spec.name));
+            names.set(format!("{id}.Arn"), format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", spec.name));
+            emulators.queues().create(spec).await.unwrap();
         }
         for (id, _) in template.of_type("AWS::S3::Bucket") {
             let name = id.to_lowercase();
@@ -170,6 +175,30 @@ impl Stack {
 
     pub fn engine(&self) -> Arc<dyn Engine> {
         self.cloud().engine(&TABLES).unwrap()
+    }
+}
+
+/// The queue's name: its logical id, with the ending that a FIFO queue has to have.
+pub fn queue_name(template: &Template, id: &str) -> String {
+    let fifo =
+        template.of_type("AWS::SQS::Queue").any(|(known, queue)| known == id && queue["FifoQueue"] == true);
+    if fifo { format!("{id}.fifo") } else { id.to_owned() }
+}
+
+/// A queue as the template describes it; what it does not say is as SQS has it.
+fn queue_spec(template: &Template, id: &str, properties: &Value) -> QueueSpec {
+    let seconds = |name: &str| properties[name].as_u64().map(Duration::from_secs);
+    let redrive = properties.get("RedrivePolicy").map(|policy| Redrive {
+        queue: queue_name(template, target(&policy["deadLetterTargetArn"]).unwrap()),
+        max_receives: u32::try_from(policy["maxReceiveCount"].as_u64().unwrap()).unwrap(),
+    });
+    let defaults = QueueSpec::standard(queue_name(template, id));
+    QueueSpec {
+        fifo: properties["FifoQueue"] == true,
+        visibility: seconds("VisibilityTimeout").unwrap_or(defaults.visibility),
+        retention: seconds("MessageRetentionPeriod").unwrap_or(defaults.retention),
+        redrive,
+        ..defaults
     }
 }
 

@@ -117,7 +117,12 @@ pub struct Guarded {
 
 impl World {
     pub async fn start() -> Self {
-        Self::around_stack(Stack::start().await).await
+        Self::start_at(Clock::fixed(now())).await
+    }
+
+    /// As [`World::start`], at this time.
+    pub async fn start_at(clock: Clock) -> Self {
+        Self::around_stack(Stack::start_at(clock).await).await
     }
 
     /// A world in this stack, at its time.
@@ -304,6 +309,17 @@ impl World {
     }
 }
 
+/// How the portal signs in to an org with this configuration.
+pub fn credentials(config: &fake_salesforce::Config) -> portico_salesforce::Credentials {
+    let credentials = json!({
+        "consumer_key": config.consumer_key,
+        "username": config.username,
+        "private_key": PRIVATE_KEY,
+    });
+    serde_json::from_value(credentials).unwrap()
+}
+
+/// An org with demo data, at this time.
 pub fn org_config(clock: &Clock) -> fake_salesforce::Config {
     let clock = clock.clone();
     let clock = fake_salesforce::Clock::from_fn(move || clock.now());

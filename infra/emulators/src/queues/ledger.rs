@@ -226,24 +226,29 @@ fn expire(tx: &Transaction<'_>, spec: &QueueSpec, now: i64) -> Result<(), QueueE
 }
 
 /// Moves visible messages that were received often enough to the dead-letter queue. As in SQS they move when someone
-/// asks for messages, not when the last visibility time-out ends, and a FIFO dead letter counts as newly sent.
+/// asks for messages, not when the last visibility time-out ends, and a FIFO dead letter counts as newly sent. Of a group
+/// that is held back nothing moves, so that dead letters keep its order.
 fn bury(tx: &Transaction<'_>, spec: &QueueSpec, now: i64) -> Result<BTreeSet<String>, QueueError> {
     let Some(redrive) = &spec.redrive else { return Ok(BTreeSet::new()) };
+    let due = format!("queue = ?1 AND visible_ms <= ?2 AND receives >= ?3 {}", unblocked(spec));
     // A new row, so that it stands behind the letters that are already there.
     let moved = tx
-        .prepare_cached(
+        .prepare_cached(&format!(
             "INSERT INTO message (queue, message_id, body, attributes, group_id, deduplication_id, sent_ms,
                                   visible_ms, dead_letter_source)
              SELECT ?4, message_id, body, attributes, group_id, deduplication_id,
                     CASE WHEN ?5 THEN ?2 ELSE sent_ms END, ?2, queue
-             FROM message WHERE queue = ?1 AND visible_ms <= ?2 AND receives >= ?3 ORDER BY id",
-        )?
+             FROM message WHERE {due} ORDER BY id"
+        ))?
         .execute(params![spec.name, now, redrive.max_receives, redrive.queue, spec.fifo])?;
     if moved == 0 {
         return Ok(BTreeSet::new());
     }
-    tx.prepare_cached("DELETE FROM message WHERE queue = ?1 AND visible_ms <= ?2 AND receives >= ?3")?
-        .execute(params![spec.name, now, redrive.max_receives])?;
+    tx.prepare_cached(&format!("DELETE FROM message WHERE {due}"))?.execute(params![
+        spec.name,
+        now,
+        redrive.max_receives
+    ])?;
     Ok(BTreeSet::from([redrive.queue.clone()]))
 }
 
@@ -252,16 +257,20 @@ struct Found {
     content: Message,
 }
 
-/// The next visible messages. Of a FIFO queue only those whose group has nothing in flight and nothing earlier that is
-/// still delayed.
-fn visible(tx: &Transaction<'_>, spec: &QueueSpec, max: usize, now: i64) -> Result<Vec<Found>, QueueError> {
-    let unblocked = if spec.fifo {
+/// Of a FIFO queue only messages whose group has nothing in flight and nothing earlier that is still delayed; `?2` is now.
+fn unblocked(spec: &QueueSpec) -> &'static str {
+    if spec.fifo {
         "AND NOT EXISTS (SELECT 1 FROM message AS other
              WHERE other.queue = message.queue AND other.group_id = message.group_id AND other.visible_ms > ?2
                AND (other.receipt IS NOT NULL OR other.id < message.id))"
     } else {
         ""
-    };
+    }
+}
+
+/// The next visible messages.
+fn visible(tx: &Transaction<'_>, spec: &QueueSpec, max: usize, now: i64) -> Result<Vec<Found>, QueueError> {
+    let unblocked = unblocked(spec);
     let mut statement = tx.prepare_cached(&format!(
         "SELECT {MESSAGE} FROM message WHERE queue = ?1 AND visible_ms <= ?2 {unblocked} ORDER BY id LIMIT ?3"
     ))?;

@@ -208,6 +208,52 @@ async fn a_fifo_queue_takes_a_deduplication_id_once_in_five_minutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_fifo_message_that_is_hidden_longer_holds_its_group_back_and_nothing_overtakes_it_to_the_dead_letters()
+ {
+    let clock = ManualClock::new();
+    let emulators = start_with(&clock).await;
+    emulators.queues().create(QueueSpec::fifo("dead.fifo")).await.unwrap();
+    let redrive = Redrive { queue: "dead.fifo".into(), max_receives: 2 };
+    let spec = QueueSpec {
+        content_based_deduplication: true,
+        redrive: Some(redrive),
+        ..QueueSpec::fifo("work.fifo")
+    };
+    let (client, url) = queue(&emulators, spec).await;
+    for (group, body) in [("a", "a1"), ("a", "a2"), ("b", "b1")] {
+        let send = client.send_message().queue_url(&url).message_group_id(group).message_body(body);
+        send.send().await.unwrap();
+    }
+    let hide = |message: &aws_sdk_sqs::types::Message, seconds: i32| {
+        let hide = client.change_message_visibility().queue_url(&url).visibility_timeout(seconds);
+        hide.receipt_handle(message.receipt_handle().unwrap()).send()
+    };
+    let all = receive(&client, &url, 10).await;
+    assert_eq!(bodies(&all), ["a1", "a2", "b1"]);
+    let done = client.delete_message().queue_url(&url).receipt_handle(all[2].receipt_handle().unwrap());
+    done.send().await.unwrap();
+    // The first asks for an hour, the one behind it is shown again: the group stays shut for the hour.
+    hide(&all[0], 3600).await.unwrap();
+    hide(&all[1], 0).await.unwrap();
+    assert!(receive(&client, &url, 10).await.is_empty());
+    clock.advance(3600 * SECOND);
+    let again = receive(&client, &url, 10).await;
+    assert_eq!(bodies(&again), ["a1", "a2"]);
+    hide(&again[0], 3600).await.unwrap();
+    hide(&again[1], 0).await.unwrap();
+    // The second was received often enough by now, and does not overtake the first.
+    assert!(receive(&client, &url, 10).await.is_empty());
+    assert_eq!(emulators.queues().depth("dead.fifo").await.unwrap().visible, 0);
+    clock.advance(3600 * SECOND);
+    assert!(receive(&client, &url, 10).await.is_empty());
+    let dead = client.get_queue_url().queue_name("dead.fifo").send().await.unwrap().queue_url.unwrap();
+    assert_eq!(bodies(&receive(&client, &dead, 10).await), ["a1", "a2"]);
+    let delayed = client.send_message().queue_url(&url).message_group_id("a").message_body("x");
+    let refused = delayed.delay_seconds(5).send().await.unwrap_err();
+    assert_eq!(refused.into_service_error().code(), Some("InvalidParameterValue"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_delay_hides_a_message_and_retention_ends_it() {
     let clock = ManualClock::new();
     let emulators = start_with(&clock).await;

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Scope, Template, TemplateError};
+use super::{Scope, Template, TemplateError, yaml::Value};
+use crate::identity;
 
 /// An `AWS::DynamoDB::Table`. What goes into `CreateTable` is kept as it stands in the template: CloudFormation uses
 /// the API's own shapes.
@@ -53,6 +54,12 @@ pub struct Queue {
     /// Seconds before a sent message can be received.
     #[serde(default)]
     pub delay_seconds: u32,
+    /// Whether it keeps the order of each message group.
+    #[serde(default)]
+    pub fifo_queue: bool,
+    /// Whether a message without a deduplication id gets the hash of its body as one.
+    #[serde(default)]
+    pub content_based_deduplication: bool,
     /// Where messages go that were received too often.
     pub redrive_policy: Option<RedrivePolicy>,
 }
@@ -307,6 +314,17 @@ impl Template {
     pub fn queue(&self, logical_id: &str, scope: &Scope) -> Result<Queue, TemplateError> {
         const WITHOUT_EFFECT: &[&str] = &["KmsMasterKeyId", "SqsManagedSseEnabled", "Tags"];
         self.properties(logical_id, scope, WITHOUT_EFFECT)
+    }
+
+    /// The name of a queue: known before any property is, because other resources refer to it.
+    #[must_use]
+    pub fn queue_name(&self, logical_id: &str) -> String {
+        let properties = self.resource(logical_id).ok().and_then(|resource| resource.get("Properties"));
+        let fifo = properties.and_then(|properties| properties.get("FifoQueue"));
+        match fifo.map(|node| &node.value) {
+            Some(Value::Bool(true)) => identity::fifo_queue_name(logical_id),
+            Some(_) | None => identity::name(logical_id),
+        }
     }
 
     /// A bucket, without protection, versions and lifecycle: the local store keeps one version for good.

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::sqs::SqsEvent;
-use portico_emulators::NewMessage;
-use portico_local::{LocalCloud, identity};
+use portico_emulators::{Depth, NewMessage};
+use portico_local::{LocalCloud, Options, identity};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Script, messages, until};
+use crate::support::{Script, messages, template, until, written};
 
 async fn send(cloud: &LocalCloud, bodies: &[&str]) {
     for body in bodies {
@@ -92,4 +92,52 @@ async fn a_panic_loses_nothing() {
     send(&cloud, &["once more"]).await;
     seen.wait_for(2).await;
     until("an empty queue", async || is_empty(&cloud).await).await;
+}
+
+/// A group comes in its order, also after one of it failed; the queue has the name and the URL that CloudFormation makes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fifo_queue_feeds_a_function_in_the_order_of_each_group() {
+    let text = std::fs::read_to_string(template()).unwrap();
+    let text = text
+        .replace(
+            "  Work:\n    Type: AWS::SQS::Queue\n    Properties:\n",
+            "  Work:\n    Type: AWS::SQS::Queue\n    Properties:\n      FifoQueue: true\n",
+        )
+        .replace(
+            "  DeadWork: { Type: AWS::SQS::Queue }",
+            "  DeadWork: { Type: AWS::SQS::Queue, Properties: { FifoQueue: true } }",
+        );
+    let (_directory, path) = written(&text);
+    let failed_once = AtomicUsize::new(0);
+    let (script, seen) = Script::new().on("worker", move |event| {
+        let first_of_a = ids(event, &["a1"]);
+        let fails = !first_of_a.is_empty() && failed_once.fetch_add(1, Ordering::Relaxed) == 0;
+        // As a function of a FIFO queue has to: with what failed, all that is behind it.
+        Ok(json!({ "batchItemFailures": if fails { ids(event, &["a1", "a2", "a3"]) } else { Vec::new() } }))
+    });
+    let cloud = LocalCloud::start(Options { template: path, ..script.options() }).await.unwrap();
+    let name = identity::fifo_queue_name("Work");
+    assert!(cloud.reference("Work").unwrap().ends_with("/portico-Work.fifo"));
+    for (group, body) in [("a", "a1"), ("b", "b1"), ("a", "a2"), ("a", "a3")] {
+        let message = NewMessage {
+            group: Some(group.to_owned()),
+            deduplication: Some(body.to_owned()),
+            ..NewMessage::new(body)
+        };
+        cloud.emulators().queues().send(&name, message).await.unwrap();
+    }
+    until("the last of its group", async || {
+        let bodies: Vec<Json> = seen
+            .all()
+            .iter()
+            .flat_map(|event| event["Records"].as_array().unwrap())
+            .map(|record| record["body"].clone())
+            .collect();
+        bodies.iter().filter(|body| *body == "a1").count() == 2
+            && bodies.last().is_some_and(|body| body == "a3")
+    })
+    .await;
+    let depth = || async { cloud.emulators().queues().depth(&name).await.unwrap() };
+    until("an empty queue", async || depth().await == Depth::default()).await;
+    cloud.shutdown().await;
 }

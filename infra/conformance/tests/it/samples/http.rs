@@ -12,7 +12,7 @@ use portico_domain::{
     events::{Access, Event, Fact},
     files::FileState,
 };
-use portico_salesforce::Soql;
+use portico_salesforce::{Pace, Soql};
 use portico_store::{Commit, PageSize, Person, Tenant, Ticket};
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -79,8 +79,16 @@ pub async fn raises_a_case(sample: &Sample) {
     let case = world.case(body["id"].as_str().unwrap().parse().unwrap()).await;
     assert_eq!(case.audience.raised_by.as_ref().map(|raiser| &raiser.user), Some(&user(MEMBER)));
     assert_eq!(body["number"], json!(case.number));
-    let in_salesforce =
-        world.stack.cloud().salesforce().await.unwrap().find_case(&case).await.unwrap().unwrap();
+    let in_salesforce = world
+        .stack
+        .cloud()
+        .salesforce(Pace::Submission)
+        .await
+        .unwrap()
+        .find_case(&case)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(Some(in_salesforce.number), case.number);
     assert_eq!(Some(in_salesforce.id), case.salesforce_id);
     let newest = PageSize::new(10).unwrap();
@@ -137,7 +145,7 @@ pub async fn raises_a_case_with_everything(sample: &Sample) {
     let there: Vec<Value> = world
         .stack
         .cloud()
-        .salesforce()
+        .salesforce(Pace::Submission)
         .await
         .unwrap()
         .query_all(&Soql::by_ids(

@@ -10,7 +10,8 @@ use portico_domain::{
     files::File,
     people::{MembershipState, Position},
 };
-use portico_salesforce::Soql;
+use portico_emulators::queues::MessageAttribute;
+use portico_salesforce::{Pace, Soql};
 use portico_store::{Linked, PageSize, Tenant};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -77,7 +78,7 @@ pub async fn takes_hours_off_the_timeline(sample: &Sample) {
     let shown = text("salesforce-sync-records-changed");
     sample.guarded.function.invoke(lambda_event(&shown)).await.unwrap();
     assert_eq!(happened(world, open_case()).await.iter().filter(|what| logged(what)).count(), 2);
-    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
     let entry = "a01Fk0000000001IAA".parse().unwrap();
     salesforce.update("Time_Entry__c", entry, &json!({ "Billable__c": false })).await.unwrap();
     all_done(sample).await;
@@ -177,7 +178,7 @@ pub async fn loses_references(sample: &Sample) {
 
 pub async fn hands_a_case_over(sample: &Sample) {
     let world = &sample.world;
-    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
     assert_eq!(salesforce.find_case(&world.case(new_case()).await).await.unwrap(), None);
     all_done(sample).await;
     let case = world.case(new_case()).await;
@@ -200,7 +201,7 @@ pub async fn hands_changes_over(sample: &Sample) {
     let there: Vec<Value> = world
         .stack
         .cloud()
-        .salesforce()
+        .salesforce(Pace::Submission)
         .await
         .unwrap()
         .query_all(&Soql::by_ids(
@@ -247,7 +248,7 @@ pub async fn hands_a_comment_over(sample: &Sample) {
     let comments: Vec<Value> = world
         .stack
         .cloud()
-        .salesforce()
+        .salesforce(Pace::Submission)
         .await
         .unwrap()
         .query_all(&Soql::by_ids(
@@ -273,7 +274,7 @@ pub async fn case_w15_knows_its_own_comment(sample: &Sample) {
     let case = world.case(open_case()).await;
     world.store.save_case(&case.touched(now()), &[said()], &[]).await.unwrap();
     let text = said().for_salesforce().unwrap();
-    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
     let comment = salesforce.say(said().id, &text, case.salesforce_id.unwrap()).await.unwrap().unwrap();
     assert!(super::text("salesforce-sync-own-comment").contains(&comment.to_string()), "{comment}");
     all_done(sample).await;
@@ -293,6 +294,30 @@ pub async fn records_an_invoice(sample: &Sample) {
     all_done(sample).await;
     let invoice = world.store.invoice(&world.tenant(), invoice.id).await.unwrap().unwrap();
     assert_eq!(invoice.salesforce_id.unwrap().key_prefix(), "a05");
+}
+
+/// A case of a second ago is case-submission's; what came on it since waits behind it, and another case does not.
+pub async fn leaves_a_new_case_alone(sample: &Sample) {
+    let later = ["00000000-0000-4000-8000-00000000a001", "00000000-0000-4000-8000-00000000a002"];
+    let later = later.map(|id| json!({ "itemIdentifier": id }));
+    assert_eq!(sample.run().await, json!({ "batchItemFailures": later }));
+    let world = &sample.world;
+    assert_eq!(world.case(new_case()).await.number, None);
+    let file = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    assert!(file.salesforce_id.is_some());
+}
+
+/// A comment that is not there, one behind a case that Salesforce did not take, and something that is no event.
+pub async fn parks_what_cannot_be_carried_over(sample: &Sample) {
+    all_done(sample).await;
+    let letters = sample.world.stack.emulators.queues().peek("WriterDeadLetters.fifo", 10).await.unwrap();
+    let reason = |letter: &portico_emulators::Message| letter.attributes["reason"].clone();
+    let reasons: Vec<MessageAttribute> = letters.iter().map(reason).collect();
+    let expected = ["missing-record", "behind-parked-case", "unreadable-message"];
+    assert_eq!(reasons, expected.map(MessageAttribute::string));
+    let groups: Vec<Option<&str>> = letters.iter().map(|letter| letter.group.as_deref()).collect();
+    let (open, new) = (open_case().to_string(), new_case().to_string());
+    assert_eq!(groups, [Some(open.as_str()), Some(&new), Some(&open)]);
 }
 
 pub async fn invoices_a_closed_case(sample: &Sample) {
