@@ -88,7 +88,7 @@ impl Storm {
     async fn gather() -> Self {
         let world = World::around_stack(Stack::start_at(portico_aws::system_clock()).await).await;
         let agent = Agent::sign_in(&world).await;
-        let account = |number: usize| if number % 2 == 0 { NORDHAVEN.id } else { BRIGHTWATER.id };
+        let account = |number: usize| if number.is_multiple_of(2) { NORDHAVEN.id } else { BRIGHTWATER.id };
         let cases = stream::iter(0..CASES)
             .map(|number| {
                 let fields = json!({ "Subject": format!("Case {number}"), "AccountId": account(number) });
