@@ -36,7 +36,9 @@ pub use function::{Function, FunctionError};
 pub use metrics::{Metric, Metrics, NAMESPACE};
 pub use objects::{Bucket, ObjectError, ObjectFacts, PresignedRequest};
 pub use push::{Push, PushError, Pushed};
-pub use queues::{Batch, BatchAnswer, Failure, Message, Queue, QueueError};
+pub use queues::{
+    Batch, BatchAnswer, DeadLetters, Failure, Message, Note, Queue, QueueError, Redriven, Verdict,
+};
 pub use settings::{SettingError, Settings};
 
 /// How long a call to an AWS service may take, its retries included: less than a function may.
@@ -164,6 +166,14 @@ impl Cloud {
     pub fn queue(&self, setting: &str) -> Result<Queue, SettingError> {
         let url = self.settings.url(setting)?;
         Ok(Queue::new(aws_sdk_sqs::Client::new(&self.sdk("SQS")?), url.into()))
+    }
+
+    /// The dead letters in the queue whose URL a variable holds.
+    ///
+    /// # Errors
+    /// [`SettingError`] if the variable is missing.
+    pub fn dead_letters(&self, setting: &str) -> Result<DeadLetters, SettingError> {
+        Ok(DeadLetters::new(self.queue(setting)?, self.clock()))
     }
 
     /// The back channel of the WebSocket API whose URL a variable holds.
