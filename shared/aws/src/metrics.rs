@@ -21,11 +21,28 @@ pub enum Metric {
     MessageNotTaken,
     /// A change event that does not say which records changed: a sweep has to find them.
     SweepNeeded,
+    /// Changes that a sweep found and the portal should have had by then: whoever tells it had missed them.
+    SweepFound,
+    /// How far the end of a sweep is behind the moment up to which the portal has every change. Written by every
+    /// sweep that comes to its end, so that its absence tells as much.
+    SweepLag,
+    /// Differences between Salesforce and the portal that a compare found.
+    Drift,
+    /// Dead letters that were sent back by hand.
+    Redriven,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::ChangeToVisible, Self::MessageNotTaken, Self::SweepNeeded];
+    pub const ALL: [Self; 7] = [
+        Self::ChangeToVisible,
+        Self::MessageNotTaken,
+        Self::SweepNeeded,
+        Self::SweepFound,
+        Self::SweepLag,
+        Self::Drift,
+        Self::Redriven,
+    ];
 
     /// Its name in CloudWatch.
     pub fn name(self) -> &'static str {
@@ -33,6 +50,10 @@ impl Metric {
             Self::ChangeToVisible => "ChangeToVisible",
             Self::MessageNotTaken => "MessageNotTaken",
             Self::SweepNeeded => "SweepNeeded",
+            Self::SweepFound => "SweepFound",
+            Self::SweepLag => "SweepLag",
+            Self::Drift => "Drift",
+            Self::Redriven => "Redriven",
         }
     }
 
@@ -40,7 +61,10 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Self::ChangeToVisible => "Milliseconds",
-            Self::MessageNotTaken | Self::SweepNeeded => "Count",
+            Self::SweepLag => "Seconds",
+            Self::MessageNotTaken | Self::SweepNeeded | Self::SweepFound | Self::Drift | Self::Redriven => {
+                "Count"
+            }
         }
     }
 }

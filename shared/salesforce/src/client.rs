@@ -263,7 +263,7 @@ impl Salesforce {
 
     /// One call. A 401 is answered by signing in once more and repeating the call once; the session may
     /// simply have ended.
-    async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &[&str],
@@ -384,7 +384,7 @@ fn written(fields: &impl Serialize) -> Result<Vec<u8>, SalesforceError> {
     serde_json::to_vec(fields).map_err(|error| SalesforceError::Unreadable(error.to_string()))
 }
 
-fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, SalesforceError> {
+pub(crate) fn read<T: DeserializeOwned>(answer: &[u8]) -> Result<T, SalesforceError> {
     serde_json::from_slice(answer).map_err(|error| SalesforceError::Unreadable(error.to_string()))
 }
 
@@ -451,7 +451,7 @@ pub(crate) fn maybe_moment<'de, D: serde::Deserializer<'de>>(
         .transpose()
 }
 
-fn parse_moment(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_moment(text: &str) -> Option<Timestamp> {
     text.parse()
         .ok()
         .or_else(|| jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()?.to_timestamp().ok())

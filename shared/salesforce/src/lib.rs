@@ -4,6 +4,7 @@
 //!   what may be sent twice and what may not is the product.
 //! - [`records`]: which Salesforce field becomes what in the portal. The one place where that is said.
 //! - [`portal`]: what the portal writes into Salesforce.
+//! - [`replication`]: which records changed, were deleted, or belong to an account.
 //! - [`outbound`]: outbound messages, parsed strictly and within limits.
 //! - [`callout`]: what flows and Apex post, signed.
 //! - [`change_events`]: Change Data Capture by way of Event Relay.
@@ -14,6 +15,7 @@ pub mod client;
 pub mod outbound;
 pub mod portal;
 pub mod records;
+pub mod replication;
 mod soql;
 
 pub use client::{Credentials, Salesforce, SalesforceError, Upserted};

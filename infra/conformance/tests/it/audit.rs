@@ -122,7 +122,7 @@ async fn each_event_has_one_entry_however_it_is_delivered() {
                     let records = some.iter().map(|(id, body)| Message {
                         id: id.clone(),
                         body: body.clone(),
-                        attributes: Default::default(),
+                        ..Message::default()
                     });
                     let answer = audit_recording::record(&deps, Batch { records: records.collect() }).await;
                     for failure in answer.failures {
@@ -216,7 +216,7 @@ async fn only_events_of_people_are_recorded() {
     let records = bodies.into_iter().enumerate().map(|(place, body)| Message {
         id: place.to_string(),
         body,
-        attributes: Default::default(),
+        ..Message::default()
     });
     let answer = audit_recording::record(&deps, Batch { records: records.collect() }).await;
     assert_eq!(answer.failures.iter().map(|failure| failure.item.as_str()).collect::<Vec<_>>(), ["0"]);

@@ -10,6 +10,7 @@
 )]
 
 mod agent;
+mod alarms;
 mod audit;
 mod capture;
 mod commands;
@@ -27,6 +28,7 @@ mod meter;
 mod mirror;
 mod outbox;
 mod permissions;
+mod reconcile;
 mod records;
 mod refusals;
 mod routes;

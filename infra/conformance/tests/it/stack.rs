@@ -29,7 +29,7 @@ pub const LIVE_API: &str = "liveapi";
 pub const NOW: &str = "2026-11-22T09:30:00Z";
 
 /// Every table of the store.
-pub const TABLES: [Table; 16] = [
+pub const TABLES: [Table; 17] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
@@ -44,6 +44,7 @@ pub const TABLES: [Table; 16] = [
     Table::Connections,
     Table::LiveTickets,
     Table::SalesforceLinks,
+    Table::SyncRuns,
     Table::Audit,
     Table::AuditHeads,
 ];

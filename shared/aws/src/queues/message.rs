@@ -8,14 +8,14 @@ use serde::Deserialize;
 use super::QueueError;
 
 /// One message, as Lambda hands it over in a batch or [`super::Queue::receive`] takes it. Only what the portal reads of it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct Message {
     /// The queue's id of it.
     #[serde(rename = "messageId")]
     pub id: String,
     /// Names this one receive of it.
     #[serde(rename = "receiptHandle", default)]
-    pub(super) receipt: String,
+    pub receipt: String,
     /// What was sent.
     pub body: String,
     /// Among others `ApproximateReceiveCount`.
