@@ -10,7 +10,7 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset journey verify-audit fuzz test check lint deny template tests contract salesforce-metadata clients documents build
+.PHONY: help run reset portico journey verify-audit fuzz test check lint deny template tests contract salesforce-metadata clients documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -25,6 +25,10 @@ reset: ## Forget everything that was kept on this machine
 journey: ## The main job against the running cloud, or one of its own; each step with its time
 	@$(CARGO) build --workspace --bins
 	@target/debug/journey
+
+portico: ## What staff start by hand, against the running cloud: make portico ARGS="sweep" (--help says what there is)
+	@$(CARGO) build --quiet -p staff-command
+	@target/debug/portico --settings $(DATA)/operator.env $(or $(ARGS),--help)
 
 verify-audit: ## Check exported audit trails: make verify-audit FILE="1.ndjson 2.ndjson" [HEAD=SEQUENCE:HASH]
 	@$(CARGO) build --quiet -p audit-verifier

@@ -2,6 +2,7 @@
 //! cases.
 
 mod filter;
+mod freshness;
 
 use axum::{
     Json, Router,
@@ -21,6 +22,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use filter::FilterQuery;
+pub use freshness::Freshness;
 
 /// Lines of the timeline that come with a case.
 const LATEST: u16 = 25;
@@ -32,6 +34,8 @@ pub struct Deps {
     pub store: Store,
     /// How the org works on cases.
     pub process: CaseProcess,
+    /// How far the sweeps have come.
+    pub freshness: Freshness,
 }
 
 impl FromRef<Deps> for Store {
@@ -46,9 +50,18 @@ impl FromRef<Deps> for Store {
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     // The outbox is for refusals, which go into the audit trail.
-    let tables =
-        [Table::Members, Table::Accounts, Table::Cases, Table::CaseActivity, Table::Files, Table::Outbox];
-    Ok(Function::http(routes(Deps { store: cloud.store(&tables)?, process: cloud.case_process()? })))
+    let tables = [
+        Table::Members,
+        Table::Accounts,
+        Table::Cases,
+        Table::CaseActivity,
+        Table::Files,
+        Table::Outbox,
+        Table::SyncRuns,
+    ];
+    let store = cloud.store(&tables)?;
+    let freshness = Freshness::new(store.clone(), cloud.clock());
+    Ok(Function::http(routes(Deps { store, process: cloud.case_process()?, freshness })))
 }
 
 /// The routes.
@@ -98,9 +111,16 @@ async fn list(
     filter: FilterQuery,
 ) -> Result<Json<PageBody<CaseSummaryView>>, Problem> {
     let filter = filter.of_what_is_shown(&deps.process)?;
+    // First the mark: it is true of whatever is read after it.
+    let watermark = deps.freshness.watermark().await;
     let found = deps.store.cases(caller.tenant(), caller.viewer(), &filter, page.size, page.cursor).await?;
     let found = found.map_err(cursor_refused)?;
-    let items = found.items.iter().map(|case| CaseSummaryView::new(case, &deps.process)).collect();
+    let items = found.items.iter().map(|case| {
+        let mut view = CaseSummaryView::new(case, &deps.process);
+        freshness::confirm(&mut view, watermark.as_ref());
+        view
+    });
+    let items = items.collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }
 
@@ -122,17 +142,20 @@ async fn detail(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<CaseDetail>, Problem> {
+    let watermark = deps.freshness.watermark().await;
     let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &id).await?;
     let latest = PageSize::new(LATEST).unwrap_or(PageSize::DEFAULT);
     let (files, timeline) =
         tokio::join!(deps.store.files(caller.tenant(), case.id), deps.store.timeline(&case, latest, None),);
+    let mut view = CaseView::new(&case, caller.viewer(), &deps.process);
+    freshness::confirm(&mut view.summary, watermark.as_ref());
     let timeline = timeline?.map_err(cursor_refused)?;
     let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process);
     Ok(Json(CaseDetail {
         files: files?.iter().filter(|file| file.is_available()).map(FileView::from).collect(),
         timeline: timeline.items.iter().filter_map(shown).collect(),
         timeline_cursor: timeline.next.map(|cursor| cursor.to_string()),
-        case: CaseView::new(&case, caller.viewer(), &deps.process),
+        case: view,
     }))
 }
 

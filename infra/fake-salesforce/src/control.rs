@@ -35,6 +35,7 @@ pub(crate) fn routes() -> Router<Arc<Org>> {
         .route("/_fake/sessions", delete(end_sessions))
         .route("/_fake/settings", get(show_settings).post(set_settings))
         .route("/_fake/records/touch", post(touch))
+        .route("/_fake/records/delete", post(delete_record))
         .route("/_fake/records/undelete", post(undelete))
         .route("/_fake/records/purge", post(purge))
         .route("/_fake/records/merge", post(merge))
@@ -143,6 +144,15 @@ async fn touch(State(org): State<Arc<Org>>, Json(one): Json<One>) -> Result<Stat
     change(&org, move |unit| {
         let (object, id) = identify(&one.id)?;
         records::touch(unit, object, &id)
+    })
+    .await
+}
+
+/// Puts a record into the recycle bin, as an agent does.
+async fn delete_record(State(org): State<Arc<Org>>, Json(one): Json<One>) -> Result<StatusCode, Refused> {
+    change(&org, move |unit| {
+        let (object, id) = identify(&one.id)?;
+        records::delete(unit, object, &id)
     })
     .await
 }

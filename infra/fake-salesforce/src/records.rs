@@ -20,6 +20,9 @@ use crate::{
 /// Most records that one delete may take along.
 const CASCADE_MAX: usize = 10_000;
 
+/// `IsDeleted` of what has left the recycle bin. The row stays for the log of deletions; it is on no list.
+pub(crate) const PURGED: i64 = 2;
+
 /// Who makes a change.
 #[derive(Clone, Debug)]
 pub(crate) struct Actor {
@@ -279,7 +282,8 @@ pub(crate) fn undelete(unit: &Unit<'_>, object: &'static Object, id: &RecordId) 
     Ok(())
 }
 
-/// Empties the recycle bin of a record and of what was deleted with it: no query finds them any more.
+/// Empties the recycle bin of a record and of what was deleted with it: no query finds them any more, and only
+/// `getDeleted` still tells of them.
 ///
 /// # Errors
 /// `PURGE_FAILED` when it is not there.
@@ -289,7 +293,8 @@ pub(crate) fn purge(unit: &Unit<'_>, object: &'static Object, id: &RecordId) -> 
         return Err(ApiError::bad("PURGE_FAILED", "entity is not in the recycle bin"));
     }
     for other in OBJECTS {
-        let sql = format!("DELETE FROM \"{}\" WHERE _deleted_with = ?1 OR Id = ?1", other.name);
+        let sql =
+            format!("UPDATE \"{}\" SET IsDeleted = {PURGED} WHERE _deleted_with = ?1 OR Id = ?1", other.name);
         unit.connection.prepare_cached(&sql)?.execute([id.as_str()])?;
     }
     Ok(())
@@ -362,6 +367,7 @@ pub(crate) fn load(unit: &Unit<'_>, object: &'static Object, id: &RecordId) -> R
 pub(crate) fn live(unit: &Unit<'_>, object: &'static Object, id: &RecordId) -> Result<Row, ApiError> {
     let row = load(unit, object, id)?.ok_or_else(ApiError::not_found)?;
     match row.get("IsDeleted") {
+        Some(Cell::Integer(PURGED)) => Err(ApiError::not_found()),
         Some(Cell::Integer(0)) => Ok(row),
         _ => Err(ApiError::deleted()),
     }
@@ -456,7 +462,7 @@ fn check_references(unit: &Unit<'_>, object: &'static Object, row: &Row) -> Resu
                 let error = ApiError::bad("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id");
                 return Err(error.about(Vec::<String>::new()));
             }
-            Some(parent) if parent.get("IsDeleted") == Some(&Cell::Integer(1)) => {
+            Some(parent) if parent.get("IsDeleted") != Some(&Cell::Integer(0)) => {
                 return Err(ApiError::bad("ENTITY_IS_DELETED", "entity is deleted").about([*name]));
             }
             Some(_) => {}

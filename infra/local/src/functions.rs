@@ -72,6 +72,7 @@ pub fn of_the_workspace() -> Functions {
         "live-tickets" => live_tickets,
         "presigned-uploads" => presigned_uploads,
         "salesforce-change-events" => salesforce_change_events,
+        "salesforce-reconcile" => salesforce_reconcile,
         "salesforce-sync" => salesforce_sync,
         "salesforce-writer" => salesforce_writer,
         "upload-confirmation" => upload_confirmation,

@@ -40,7 +40,7 @@ use crate::ports::{self, Door, PortError, Ports};
 use crate::provision::{self, ProvisionError};
 use crate::stop::{Stop, Stopper};
 use crate::template::{EventSource, Function, Kind, Scope, Template, TemplateError};
-use crate::{identity, page};
+use crate::{identity, operator, page};
 
 /// How long running requests and batches may go on after a stop was asked for.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
@@ -443,6 +443,8 @@ impl LocalCloud {
             }
             None => Vec::new(),
         };
+        operator::write(&data, &scope, &aws_variables("operator", &emulators))
+            .map_err(|source| StartError::Data { path: data.clone(), source })?;
         let home = page::render(&addresses, &sign_ins);
         let router = Router::new().route("/", get(move || async move { Html(home) }));
         tasks.spawn(serve(web_listener, router, stopper.stop()));
@@ -1021,6 +1023,7 @@ fn scope_tables(scope: &Scope) -> BTreeMap<String, String> {
         (Table::Connections, "ConnectionsTable"),
         (Table::LiveTickets, "LiveTicketsTable"),
         (Table::SalesforceLinks, "SalesforceLinksTable"),
+        (Table::SyncRuns, "SyncRunsTable"),
     ]
     .into_iter()
     .filter_map(|(table, id)| Some((table.setting().to_owned(), scope.reference(id)?.to_owned())))

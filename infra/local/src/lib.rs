@@ -18,6 +18,7 @@ pub mod identity;
 mod json_client;
 pub mod lambda;
 pub mod live;
+mod operator;
 mod page;
 pub mod ports;
 mod provision;

@@ -27,17 +27,30 @@ pub enum Metric {
     SalesforceSignInRefused,
     /// A change of a client's that cannot be carried over went to the dead letters.
     WritesParked,
+    /// Changes that a sweep found and the portal should have had by then: whoever tells it had missed them.
+    SweepFound,
+    /// How far the end of a sweep is behind the moment up to which the portal has every change. Written by every
+    /// sweep that comes to its end, so that its absence tells as much.
+    SweepLag,
+    /// Differences between Salesforce and the portal that a compare found.
+    Drift,
+    /// Dead letters that were sent back by hand.
+    Redriven,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::ChangeToVisible,
         Self::MessageNotTaken,
         Self::SweepNeeded,
         Self::SalesforceApiUsage,
         Self::SalesforceSignInRefused,
         Self::WritesParked,
+        Self::SweepFound,
+        Self::SweepLag,
+        Self::Drift,
+        Self::Redriven,
     ];
 
     /// Its name in CloudWatch.
@@ -49,6 +62,10 @@ impl Metric {
             Self::SalesforceApiUsage => "SalesforceApiUsage",
             Self::SalesforceSignInRefused => "SalesforceSignInRefused",
             Self::WritesParked => "WritesParked",
+            Self::SweepFound => "SweepFound",
+            Self::SweepLag => "SweepLag",
+            Self::Drift => "Drift",
+            Self::Redriven => "Redriven",
         }
     }
 
@@ -56,11 +73,15 @@ impl Metric {
     pub fn unit(self) -> &'static str {
         match self {
             Self::ChangeToVisible => "Milliseconds",
+            Self::SweepLag => "Seconds",
             Self::SalesforceApiUsage => "Percent",
             Self::MessageNotTaken
             | Self::SweepNeeded
             | Self::SalesforceSignInRefused
-            | Self::WritesParked => "Count",
+            | Self::WritesParked
+            | Self::SweepFound
+            | Self::Drift
+            | Self::Redriven => "Count",
         }
     }
 }

@@ -114,6 +114,18 @@ id!(
     InvoiceId, "inv_"
 );
 
+id!(
+    /// One run of the work that holds the portal against Salesforce.
+    RunId, "run_"
+);
+
+impl RunId {
+    /// The one run of this name, sorting by `at` as others do.
+    pub(crate) fn of_name(name: &str, at: Timestamp) -> Self {
+        Self(sorted_by(at, name))
+    }
+}
+
 impl EntryId {
     /// The first line of a case's timeline.
     pub fn first_of(case: CaseId) -> Self {
@@ -139,14 +151,18 @@ impl FileId {
 impl EventId {
     /// The one event that tells how a request ended. Sorts by time as others do.
     pub fn of_request(request_id: &str, at: Timestamp) -> Self {
-        let digest = Sha256::digest(format!("request/{request_id}"));
-        let mut bytes = [0; 10];
-        for (byte, from) in bytes.iter_mut().zip(digest) {
-            *byte = from;
-        }
-        let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default();
-        Self(uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid())
+        Self(sorted_by(at, &format!("request/{request_id}")))
     }
+}
+
+/// A UUIDv7 of this moment in which a name stands instead of randomness.
+fn sorted_by(at: Timestamp, name: &str) -> Uuid {
+    let mut bytes = [0; 10];
+    for (byte, from) in bytes.iter_mut().zip(Sha256::digest(name)) {
+        *byte = from;
+    }
+    let milliseconds = u64::try_from(at.as_millisecond()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(milliseconds, &bytes).into_uuid()
 }
 
 impl InvoiceId {

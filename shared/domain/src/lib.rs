@@ -12,11 +12,12 @@ pub mod files;
 pub mod ids;
 pub mod money;
 pub mod people;
+pub mod runs;
 pub mod salesforce_id;
 pub mod text;
 mod time;
 
-pub use ids::{AccountId, CaseId, ContractId, EntryId, EventId, FileId, InvoiceId, UserId};
+pub use ids::{AccountId, CaseId, ContractId, EntryId, EventId, FileId, InvoiceId, RunId, UserId};
 pub use money::{Currency, Money};
 pub use salesforce_id::SalesforceId;
 pub use time::{Clock, Random};

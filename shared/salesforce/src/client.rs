@@ -227,7 +227,7 @@ impl Salesforce {
     }
 
     /// One call, if it may be made.
-    async fn call(
+    pub(crate) async fn call(
         &self,
         method: Method,
         path: &[&str],
@@ -330,7 +330,7 @@ pub(crate) fn maybe_moment<'de, D: serde::Deserializer<'de>>(
         .transpose()
 }
 
-fn parse_moment(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_moment(text: &str) -> Option<Timestamp> {
     text.parse()
         .ok()
         .or_else(|| jiff::fmt::strtime::parse("%Y-%m-%dT%H:%M:%S%.f%z", text).ok()?.to_timestamp().ok())

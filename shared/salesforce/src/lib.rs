@@ -5,6 +5,7 @@
 //!   and who may use it ([`Pace`]), and the breaker that leaves an org alone that does not answer.
 //! - [`records`]: which Salesforce field becomes what in the portal. The one place where that is said.
 //! - [`portal`]: what the portal writes into Salesforce.
+//! - [`replication`]: which records changed, were deleted, or belong to an account.
 //! - [`outbound`]: outbound messages, parsed strictly and within limits.
 //! - [`callout`]: what flows and Apex post, signed.
 //! - [`change_events`]: Change Data Capture by way of Event Relay.
@@ -18,6 +19,7 @@ mod limits;
 pub mod outbound;
 pub mod portal;
 pub mod records;
+pub mod replication;
 mod session;
 mod soql;
 

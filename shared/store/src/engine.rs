@@ -21,6 +21,7 @@ pub enum Table {
     Connections,
     LiveTickets,
     SalesforceLinks,
+    SyncRuns,
     Audit,
     AuditHeads,
 }
@@ -43,6 +44,7 @@ impl Table {
             Self::Connections => "CONNECTIONS_TABLE",
             Self::LiveTickets => "LIVE_TICKETS_TABLE",
             Self::SalesforceLinks => "SALESFORCE_LINKS_TABLE",
+            Self::SyncRuns => "SYNC_RUNS_TABLE",
             Self::Audit => "AUDIT_TABLE",
             Self::AuditHeads => "AUDIT_HEADS_TABLE",
         }
@@ -64,6 +66,7 @@ impl Table {
             Self::Connections => ("connection", None),
             Self::LiveTickets => ("ticket", None),
             Self::SalesforceLinks => ("salesforce_id", None),
+            Self::SyncRuns => ("section", Some("name")),
             Self::Audit => ("account", Some("sequence")),
             Self::AuditHeads => ("account", None),
         }

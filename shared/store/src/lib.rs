@@ -16,6 +16,7 @@
 //! | connections | connection; index `by-account` | who is listening to an account |
 //! | live_tickets | hash of the ticket | whoever opens a live connection |
 //! | salesforce_links | Salesforce id | where the portal keeps a Salesforce record |
+//! | sync_runs | section / name | runs that hold the portal against Salesforce, newest first; their leases; how far they have come |
 //! | audit | account / sequence; account#events / event | an account's audit trail; which events are in it |
 //! | audit_heads | account | where an account's audit trail ends |
 //!
@@ -36,6 +37,7 @@ mod links;
 mod live;
 pub mod outbox;
 mod people;
+mod runs;
 mod tenant;
 mod tickets;
 
@@ -52,6 +54,7 @@ pub use invoices::{Issue, IssueError};
 pub use links::{Link, Linked};
 pub use live::{Connection, Listener, LiveTicket, TICKET_LIFE};
 pub use people::{ClientPerson, Person, StaffPerson};
+pub use runs::{Claim, Progress};
 pub use tenant::Tenant;
 pub use tickets::{Answer, Commit, Delivery, REMEMBERED, Repeat, Ticket};
 

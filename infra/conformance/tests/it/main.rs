@@ -10,6 +10,7 @@
 )]
 
 mod agent;
+mod alarms;
 mod audit;
 mod capture;
 mod commands;
@@ -28,6 +29,7 @@ mod mirror;
 mod outage;
 mod outbox;
 mod permissions;
+mod reconcile;
 mod records;
 mod refusals;
 mod routes;

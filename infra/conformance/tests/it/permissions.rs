@@ -17,7 +17,9 @@ fn known_actions(kind: &str) -> &'static [&'static str] {
             &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
         }
         "AWS::S3::Bucket" => &["s3:GetObject", "s3:PutObject"],
-        "AWS::SQS::Queue" => &["sqs:SendMessage", "sqs:ChangeMessageVisibility"],
+        "AWS::SQS::Queue" => {
+            &["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+        }
         "AWS::SecretsManager::Secret" => &["secretsmanager:GetSecretValue"],
         "AWS::Serverless::WebSocketApi" => &["execute-api:ManageConnections"],
         _ => &[],
@@ -207,5 +209,5 @@ fn queues_wait_for_their_functions() {
             mappings += 1;
         }
     }
-    assert_eq!(mappings, 5);
+    assert_eq!(mappings, 6);
 }

@@ -7,6 +7,7 @@
 mod http;
 mod live;
 mod queues;
+mod reconcile;
 mod relay;
 mod shapes;
 
@@ -92,6 +93,13 @@ samples! {
     salesforce_change_events_other_object => queues::passes_over_another_object;
     salesforce_change_events_overflow => queues::asks_for_a_sweep;
     salesforce_change_events_records_changed => queues::takes_a_change_event;
+    salesforce_reconcile_backfill => reconcile::names_an_accounts_records;
+    salesforce_reconcile_backfill_of_a_stranger => reconcile::refuses_who_is_no_client;
+    salesforce_reconcile_compare => reconcile::finds_what_differs;
+    salesforce_reconcile_redrive => reconcile::sends_dead_letters_back;
+    salesforce_reconcile_schedule => reconcile::asks_for_a_run;
+    salesforce_reconcile_sweep => reconcile::finds_what_nobody_told;
+    salesforce_reconcile_unreadable_message => reconcile::keeps_an_unreadable_message;
     salesforce_sync_case_moved => queues::case_w21_moves_a_case;
     salesforce_sync_contract_moved => queues::case_w21_moves_a_contract;
     salesforce_sync_hours_withdrawn => queues::takes_hours_off_the_timeline;

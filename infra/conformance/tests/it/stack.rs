@@ -30,7 +30,7 @@ pub const LIVE_API: &str = "liveapi";
 pub const NOW: &str = "2026-11-22T09:30:00Z";
 
 /// Every table of the store.
-pub const TABLES: [Table; 16] = [
+pub const TABLES: [Table; 17] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
@@ -45,6 +45,7 @@ pub const TABLES: [Table; 16] = [
     Table::Connections,
     Table::LiveTickets,
     Table::SalesforceLinks,
+    Table::SyncRuns,
     Table::Audit,
     Table::AuditHeads,
 ];

@@ -99,8 +99,10 @@ fn what_expires_is_swept_and_the_rest_can_be_restored() {
     let tables: BTreeMap<&str, &Value> = template.of_type("AWS::DynamoDB::Table").collect();
     for table in TABLES {
         let properties = tables[by_variable[table.setting()].first().unwrap().as_str()];
-        let expires =
-            matches!(table, Table::Idempotency | Table::Outbox | Table::Connections | Table::LiveTickets);
+        let expires = matches!(
+            table,
+            Table::Idempotency | Table::Outbox | Table::Connections | Table::LiveTickets | Table::SyncRuns
+        );
         let expiry = properties["TimeToLiveSpecification"]["AttributeName"].as_str();
         assert_eq!(expiry, expires.then_some("expires_at"), "{table:?}");
         let passing = matches!(table, Table::Idempotency | Table::Connections | Table::LiveTickets);

@@ -245,6 +245,7 @@ impl World {
             "live-tickets" => live_tickets::function(&cloud).await,
             "presigned-uploads" => presigned_uploads::function(&cloud).await,
             "salesforce-change-events" => salesforce_change_events::function(&cloud).await,
+            "salesforce-reconcile" => salesforce_reconcile::function(&cloud).await,
             "salesforce-sync" => salesforce_sync::function(&cloud).await,
             "salesforce-writer" => salesforce_writer::function(&cloud).await,
             "upload-confirmation" => upload_confirmation::function(&cloud).await,

@@ -89,7 +89,7 @@ fn changes(
 ) -> Result<Vec<(String, i64)>, ApiError> {
     let sql = format!(
         "SELECT Id, SystemModstamp FROM \"{}\"
-         WHERE SystemModstamp >= ?1 AND SystemModstamp < ?2 AND IsDeleted = ?3
+         WHERE SystemModstamp >= ?1 AND SystemModstamp < ?2 AND (IsDeleted <> 0) = ?3
          ORDER BY SystemModstamp, Id LIMIT {}",
         object.name,
         IDS_MAX + 1

@@ -91,7 +91,12 @@ impl Plan {
             Select::Fields(paths) => plan.select(paths)?,
         }
         let mut tail = String::from(" WHERE ");
-        tail.push_str(if all { "1" } else { "t.\"IsDeleted\" = 0" });
+        let found = if all {
+            format!("t.\"IsDeleted\" <> {}", records::PURGED)
+        } else {
+            "t.\"IsDeleted\" = 0".to_owned()
+        };
+        tail.push_str(&found);
         if let Some(filter) = &query.filter {
             let condition = plan.logic(filter, false)?;
             tail.push_str(" AND ");
@@ -150,7 +155,11 @@ impl Plan {
         ids: &[String],
     ) -> Result<Vec<Value>, ApiError> {
         let marks = vec!["?"; ids.len()].join(", ");
-        let live = if self.all { "" } else { " AND t.\"IsDeleted\" = 0" };
+        let live = if self.all {
+            format!(" AND t.\"IsDeleted\" <> {}", records::PURGED)
+        } else {
+            " AND t.\"IsDeleted\" = 0".to_owned()
+        };
         let sql = format!("{} {} WHERE t.\"Id\" IN ({marks}){live}", self.head(), self.from());
         let mut statement = connection.prepare(&sql)?;
         let mut rows = statement.query(params_from_iter(ids))?;

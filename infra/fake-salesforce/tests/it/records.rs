@@ -299,6 +299,14 @@ async fn updated_and_deleted_ids_are_listed_by_the_minute() {
         deleted.body["deletedRecords"],
         json!([{"id": gone, "deletedDate": "2026-11-22T01:04:03.000+0000"}])
     );
+    let everything = "SELECT Id FROM Case WHERE IsDeleted = true";
+    let all = async || answer(org.request(Method::GET, "/queryAll").query(&[("q", everything)])).await;
+    assert_eq!(all().await.body["totalSize"], json!(1));
+    assert_eq!(org.post("/_fake/records/purge", json!({"id": kept})).await.status, 400, "not in the bin");
+    assert_eq!(org.post("/_fake/records/purge", json!({"id": gone})).await.status, 204);
+    assert_eq!(all().await.body["totalSize"], json!(0), "it has left the recycle bin");
+    let still = org.get(&format!("/sobjects/Case/deleted?{}", span("01:00:00", "01:30:00"))).await;
+    assert_eq!(still.body["deletedRecords"], deleted.body["deletedRecords"], "and is still on the log");
     for (resource, start, end) in [
         ("updated", "2026-10-01T00:00:00Z", "2026-11-22T00:00:00Z"),
         ("deleted", "2026-11-01T00:00:00Z", "2026-11-22T00:00:00Z"),

@@ -71,7 +71,9 @@ pub struct CaseSummaryView {
     /// When it was closed.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub closed_at: Option<Timestamp>,
-    /// When the portal last read the case in Salesforce; null before the first time.
+    /// When the case was last known to be what Salesforce says: when the portal last read it there or, on lists and in
+    /// `GET /cases/{caseId}`, up to when every change in Salesforce is known to be in the portal, if that is later. Null
+    /// before the first reading.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub confirmed_at: Option<Timestamp>,
     /// Whether Salesforce has everything that was changed in the portal.

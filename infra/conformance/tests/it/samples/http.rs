@@ -55,7 +55,8 @@ fn request(event: &str) -> lambda_http::Request {
 
 fn listing(world: &World) -> case_listing::Deps {
     let process = world.stack.cloud().case_process().unwrap();
-    case_listing::Deps { store: world.store.clone(), process }
+    let freshness = case_listing::Freshness::new(world.store.clone(), world.stack.clock.clone());
+    case_listing::Deps { store: world.store.clone(), process, freshness }
 }
 
 /// Sends what a `StoreRequest` says, through the guard: a link works with the rights of the function that signed it.
