@@ -5,7 +5,10 @@
 //! (up to three days of events), and EventBridge sends again until the function has succeeded.
 
 use portico_aws::{BootError, Cloud, Function, Metric, Metrics, Queue, QueueError};
-use portico_domain::Clock;
+use portico_domain::{
+    Clock,
+    runs::{Errand, Request},
+};
 use portico_salesforce::{
     change_events::{self, ChangeEvent, ChangeEventError},
     records::{MayHaveChanged, Object, RecordRef},
@@ -20,6 +23,8 @@ pub struct Deps {
     pub store: Store,
     /// Where records that may have changed go.
     pub sync: Queue,
+    /// Where a sweep is asked for.
+    pub reconcile: Queue,
     /// The partner event source, which names the org; its event bus has the same name.
     pub source: String,
     /// The time.
@@ -53,6 +58,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let deps = Deps {
         store: cloud.store(&[Table::Idempotency])?,
         sync: cloud.queue("SYNC_QUEUE_URL")?,
+        reconcile: cloud.queue("RECONCILE_QUEUE_URL")?,
         source: cloud.settings().text("EVENT_SOURCE")?.to_owned(),
         clock: cloud.clock(),
         metrics: cloud.metrics(),
@@ -85,21 +91,21 @@ impl Deps {
             self.sync.send(&message).await?;
         }
         if change.incomplete {
-            self.ask_for_sweep(object, &change);
+            self.ask_for_sweep(object, &change).await?;
         }
         self.store.remember(&delivery, now).await?;
         tracing::info!(object = object.name(), records = change.ids.len(), "taken");
         Ok(())
     }
 
-    /// Records of this object changed, and only a sweep finds out which. The next scheduled one does; until then an
-    /// operator is told. The one place to start a sweep from, before the event counts as done.
-    fn ask_for_sweep(&self, object: Object, change: &ChangeEvent<'_>) {
+    /// Records of this object changed, and only a sweep finds out which: not the next scheduled one but one now.
+    async fn ask_for_sweep(&self, object: Object, change: &ChangeEvent<'_>) -> Result<(), QueueError> {
         self.metrics.record(Metric::SweepNeeded, 1);
-        tracing::error!(
+        tracing::warn!(
             object = object.name(),
             named = change.ids.len(),
-            "a change event does not say which records changed; start a sweep of this object"
+            "a change event does not say which records changed; a sweep finds out"
         );
+        self.reconcile.send(&Request { run: None, errand: Errand::Sweep }).await
     }
 }

@@ -18,7 +18,7 @@ use portico_aws::{
     Batch, BatchAnswer, BootError, Cloud, Failure, Function, Message, Metrics, Queue, QueueError,
 };
 use portico_domain::{Clock, Random, RunId, runs::Request};
-use portico_salesforce::{Salesforce, SalesforceError};
+use portico_salesforce::{Pace, Salesforce, SalesforceError};
 use portico_store::{Store, StoreError, engine::Table};
 use serde::Deserialize;
 
@@ -65,7 +65,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     ];
     let deps = Deps {
         store: cloud.store(&tables)?,
-        salesforce: cloud.salesforce().await?,
+        salesforce: cloud.salesforce(Pace::Sweeping).await?,
         sync: cloud.queue("SYNC_QUEUE_URL")?,
         steps: cloud.queue("RECONCILE_QUEUE_URL")?,
         redrive: RedriveQueues::new(cloud)?,

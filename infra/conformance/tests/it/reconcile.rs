@@ -57,7 +57,7 @@ impl Scene {
         let clock = MovableClock::new();
         let world = World::start_watched(clock.clock()).await;
         let consumers = Consumers::start(&world).await;
-        let salesforce = world.stack.cloud().salesforce().await.unwrap();
+        let salesforce = world.stack.cloud().salesforce(portico_salesforce::Pace::Submission).await.unwrap();
         Self { world, clock, consumers, salesforce }
     }
 

@@ -323,7 +323,10 @@ async fn case_w04_after_a_storm_the_portal_says_what_the_org_says() {
         changed = futures::join!(changes, deliveries).0;
         made += some;
         let seen = storm.took.lock().unwrap().len();
-        println!("{:5.1?}: {made} changes made, {told} messages told, {seen} notifications seen to", begun.elapsed());
+        println!(
+            "{:5.1?}: {made} changes made, {told} messages told, {seen} notifications seen to",
+            begun.elapsed()
+        );
     }
     storm.over.store(true, Ordering::SeqCst);
     for sync in syncs {

@@ -38,7 +38,7 @@ fn record(object: Object, id: &str) -> RecordRef {
 
 pub async fn finds_what_nobody_told(sample: &Sample) {
     let world = &sample.world;
-    let salesforce = world.stack.cloud().salesforce().await.unwrap();
+    let salesforce = world.stack.cloud().salesforce(portico_salesforce::Pace::Submission).await.unwrap();
     let case = NORDHAVEN.case_ids[0].parse().unwrap();
     salesforce.update("Case", case, &json!({ "Priority": "High" })).await.unwrap();
     all_done(sample).await;
