@@ -10,7 +10,7 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: help run reset portico journey verify-audit fuzz test check lint deny template tests contract salesforce-metadata clients documents build
+.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests contract salesforce-metadata clients documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -91,6 +91,9 @@ clients: .venv/clients/installed $(CLIENTS)/node_modules/.package-lock.json ## O
 	$(PYTHON) -m venv .venv/clients
 	.venv/clients/bin/pip install --quiet --requirement $<
 	touch $@
+
+storm: ## Ten thousand changes at once, out of order, to functions that die: what it took
+	STORM_CHANGES=10000 $(CARGO) test --package portico-conformance --test it -- storm:: --nocapture
 
 documents: ## Write docs/openapi.json, docs/problems.md and docs/isolation.md from the code
 	$(CARGO) run -p portico-conformance --bin documents

@@ -147,7 +147,11 @@ async fn settle(deps: &Deps, sighting: Sighting) -> Result<Option<Case>, SyncErr
     if observed.newly_closed {
         events.push(Event::about(&case, Fact::CaseClosed { case: case.id }, now, &deps.random));
     }
-    deps.store.save_case(&case, &entries, &events).await?;
+    if known.is_some_and(|known| known.salesforce_id.is_some()) {
+        deps.store.save_case(&case, &entries, &events).await?;
+    } else {
+        deps.store.link_case(&case, &entries, &events).await?;
+    }
     reading::became_visible(deps, modstamp);
     Ok(Some(case))
 }

@@ -5,7 +5,7 @@ use std::{
     marker::PhantomData,
 };
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::BoxFuture, stream};
 use jiff::Timestamp;
 use portico_domain::{
     CaseId, EntryId, SalesforceId,
@@ -14,12 +14,12 @@ use portico_domain::{
     events::Event,
 };
 use portico_salesforce::records::{CaseCommentRecord, Record, TimeEntryRecord};
-use portico_store::{LINES_AT_ONCE, LineChange, Link, Linked, PageSize, Tenant};
+use portico_store::{LINES_AT_ONCE, LineChange, Link, Linked, PageSize, StoreError, Tenant};
 
 use crate::{
     Deps, SyncError,
     cases::{self, Cases, Known},
-    reading::{self, Looked, Refresh, WRITES_AT_ONCE},
+    reading::{self, Behind, Looked, Refresh, WRITES_AT_ONCE},
 };
 
 /// What hangs on a case.
@@ -55,7 +55,8 @@ struct Change {
     modstamp: Option<Timestamp>,
 }
 
-type Outcomes = Vec<(SalesforceId, Result<(), SyncError>)>;
+/// What became of each record: where it is linked now, if it was written.
+type Outcomes = Vec<(SalesforceId, Result<Option<Link>, SyncError>)>;
 
 /// Comments, or hours, wherever they hang by now.
 pub(crate) struct Lines<R> {
@@ -86,28 +87,60 @@ pub(crate) async fn fetch<R: Hanging>(
             hanging.entry(parent).or_default().push(record);
         }
     }
+    // Looked at after the records were read: one that is linked with another case may have moved there since. It is
+    // looked at by itself.
     let links = deps.store.links(hanging.values().flatten().map(Record::id)).await?;
-    let groups: Vec<(SalesforceId, Case, Vec<R>)> = cases
-        .into_iter()
-        .map(|(id, case)| {
-            let records = hanging.remove(&id).unwrap_or_default();
-            (id, case, records)
-        })
-        .collect();
+    let mut elsewhere: BTreeMap<SalesforceId, Vec<SalesforceId>> = BTreeMap::new();
+    let mut groups = Vec::new();
+    for (id, case) in cases {
+        let leads_here = |link: &Link| link.account == case.account && link.record.parent() == Some(case.id);
+        let (here, there): (Vec<R>, Vec<R>) = hanging
+            .remove(&id)
+            .unwrap_or_default()
+            .into_iter()
+            .partition(|record| links.get(&record.id()).is_none_or(leads_here));
+        elsewhere.entry(id).or_default().extend(there.iter().map(Record::id));
+        groups.push((id, case, here));
+    }
     let links = &links;
-    Ok(stream::iter(groups)
+    let mut fetched: Vec<(SalesforceId, Result<Case, SyncError>)> = stream::iter(groups)
         .map(|(id, case, records)| async move {
             let (case, outcomes) = take_all(deps, case, records, links).await;
-            // One that cannot be billed by must not hold up the case; its own notification keeps it in sight.
-            let stopped = |(_, outcome): (SalesforceId, Result<(), SyncError>)| match outcome {
-                Err(SyncError::Unusable(_)) | Ok(()) => None,
-                Err(error) => Some(error),
-            };
-            (id, outcomes.into_iter().find_map(stopped).map_or(Ok(case), Err))
+            (id, outcomes.into_iter().find_map(in_the_way).map_or(Ok(case), Err))
         })
         .buffer_unordered(WRITES_AT_ONCE)
         .collect()
-        .await)
+        .await;
+    for (id, outcome) in &mut fetched {
+        let records = elsewhere.remove(id).unwrap_or_default();
+        if records.is_empty() || outcome.is_err() {
+            continue;
+        }
+        let behind = refresh_anew::<R>(deps, &records).await;
+        let moved = behind.len() < records.len();
+        match behind.into_iter().find_map(|(id, error)| in_the_way((id, Err(error)))) {
+            Some(error) => *outcome = Err(error),
+            // What moved here has written the case, so that it has to be looked at again.
+            None if moved => *outcome = Err(StoreError::Conflict.into()),
+            None => {}
+        }
+    }
+    Ok(fetched)
+}
+
+/// Looks at records as if they had been named by themselves. Boxed: this is where looking at a case leads back to what
+/// hangs on it.
+fn refresh_anew<'a, R: Hanging + 'a>(deps: &'a Deps, ids: &'a [SalesforceId]) -> BoxFuture<'a, Behind> {
+    Box::pin(reading::refresh(deps, ids, Lines::<R>::default()))
+}
+
+/// What keeps a case from being looked at further. A record that cannot be billed by does not: its own notification
+/// keeps it in sight.
+fn in_the_way((_, outcome): (SalesforceId, Result<Option<Link>, SyncError>)) -> Option<SyncError> {
+    match outcome {
+        Err(SyncError::Unusable(_)) | Ok(_) => None,
+        Err(error) => Some(error),
+    }
 }
 
 /// The cases that records hang on: where the portal has them, and where Salesforce does.
@@ -150,7 +183,7 @@ impl Homes {
 
 impl<R: Hanging> Refresh for Lines<R> {
     async fn look(&mut self, deps: &Deps, ids: &[SalesforceId]) -> Result<Looked, SyncError> {
-        let links = deps.store.links(ids.iter().copied()).await?;
+        let mut links = deps.store.links(ids.iter().copied()).await?;
         let seen = ids.iter().filter_map(|id| self.parents.get(id)).copied().collect();
         let mut homes = Homes::load(deps, links.values(), seen).await?;
         let mut records = reading::by_id::<R>(deps, ids).await?;
@@ -188,10 +221,13 @@ impl<R: Hanging> Refresh for Lines<R> {
         for (case, outcomes) in dropped {
             homes.0.insert(case.id, case);
             for (id, outcome) in outcomes {
-                if outcome.is_err() {
-                    takes.values_mut().for_each(|records| records.retain(|record| record.id() != id));
+                match outcome {
+                    Ok(link) => links.extend(link.map(|link| (id, link))),
+                    Err(error) => {
+                        takes.values_mut().for_each(|records| records.retain(|record| record.id() != id));
+                        looked.note(id, Err(error));
+                    }
                 }
-                looked.note(id, outcome);
             }
         }
         let taken: Vec<(Case, Outcomes)> = stream::iter(homes.with(takes))
@@ -200,7 +236,7 @@ impl<R: Hanging> Refresh for Lines<R> {
             .collect()
             .await;
         for (id, outcome) in taken.into_iter().flat_map(|(_, outcomes)| outcomes) {
-            looked.note(id, outcome);
+            looked.note(id, outcome.map(|_| ()));
         }
 
         // Cases that the portal does not have yet come first.
@@ -226,7 +262,7 @@ async fn drop_all<R: Hanging>(deps: &Deps, case: Case, links: Vec<Link>) -> (Cas
     for link in links {
         match R::dropped(deps, &case, &link).await {
             Ok(Some(line)) => changes.push(Change { line, modstamp: None }),
-            outcome => outcomes.push((link.salesforce_id, outcome.map(|_| ()))),
+            outcome => outcomes.push((link.salesforce_id, outcome.map(|_| None))),
         }
     }
     save(deps, case, changes, outcomes).await
@@ -244,7 +280,7 @@ async fn take_all<R: Hanging>(
     for record in records {
         match record.taken(deps, &case, links.get(&record.id())).await {
             Ok(Some(line)) => changes.push(Change { line, modstamp: Some(record.modstamp()) }),
-            outcome => outcomes.push((record.id(), outcome.map(|_| ()))),
+            outcome => outcomes.push((record.id(), outcome.map(|_| None))),
         }
     }
     save(deps, case, changes, outcomes).await
@@ -262,7 +298,9 @@ async fn save(deps: &Deps, mut case: Case, changes: Vec<Change>, mut outcomes: O
             case = next;
             some.iter().filter_map(|change| change.modstamp).for_each(|at| reading::became_visible(deps, at));
         }
-        outcomes.extend(some.iter().map(|change| (change.line.salesforce_id, outcome.clone())));
+        outcomes.extend(some.iter().map(|Change { line, .. }| {
+            (line.salesforce_id, outcome.clone().map(|()| Some(line.link(&case))))
+        }));
     }
     (case, outcomes)
 }
@@ -301,14 +339,25 @@ impl Hanging for CaseCommentRecord {
         let stands = deps.store.line(case, at, entry).await?;
         // What a client said stays as they said it; it goes only if it is taken back in Salesforce.
         let same = stands.is_some_and(|stands| stands == line || entry.made_at().is_some());
-        Ok((!same).then_some(LineChange { salesforce_id: self.id, line, shown: true, hours: None }))
+        Ok((!same).then_some(LineChange {
+            salesforce_id: self.id,
+            line,
+            shown: true,
+            hours: None,
+            before: link.cloned(),
+        }))
     }
 
     async fn dropped(deps: &Deps, case: &Case, link: &Link) -> Result<Option<LineChange>, SyncError> {
         let Linked::Comment { entry, at, .. } = link.record else { return Ok(None) };
         let stands = deps.store.line(case, at, entry).await?;
-        let salesforce_id = link.salesforce_id;
-        Ok(stands.map(|line| LineChange { salesforce_id, line, shown: false, hours: None }))
+        Ok(stands.map(|line| LineChange {
+            salesforce_id: link.salesforce_id,
+            line,
+            shown: false,
+            hours: None,
+            before: Some(link.clone()),
+        }))
     }
 }
 
@@ -346,28 +395,30 @@ impl Hanging for TimeEntryRecord {
         &self,
         deps: &Deps,
         case: &Case,
-        _link: Option<&Link>,
+        link: Option<&Link>,
     ) -> Result<Option<LineChange>, SyncError> {
         let stands = deps.store.time_entry(case, EntryId::of_salesforce(&self.id)).await?;
         let version = stands.as_ref().map_or(0, |entry| entry.version) + 1;
         let entry = self.entry(case.id, version)?;
         let same =
             stands.is_some_and(|stands| TimeEntry { version: stands.version, ..entry.clone() } == stands);
-        Ok((!same).then(|| logged(entry)))
+        Ok((!same).then(|| logged(entry, link)))
     }
 
     async fn dropped(deps: &Deps, case: &Case, link: &Link) -> Result<Option<LineChange>, SyncError> {
         let Linked::TimeEntry { entry, .. } = link.record else { return Ok(None) };
         let stands = deps.store.time_entry(case, entry).await?.filter(|entry| !entry.deleted);
-        Ok(stands.map(|entry| logged(TimeEntry { deleted: true, version: entry.version + 1, ..entry })))
+        let gone = |entry: TimeEntry| TimeEntry { deleted: true, version: entry.version + 1, ..entry };
+        Ok(stands.map(|entry| logged(gone(entry), Some(link))))
     }
 }
 
-fn logged(entry: TimeEntry) -> LineChange {
+fn logged(entry: TimeEntry, before: Option<&Link>) -> LineChange {
     LineChange {
         salesforce_id: entry.salesforce_id,
         line: TimelineEntry::of_hours(&entry),
         shown: entry.is_shown(),
         hours: Some(entry),
+        before: before.cloned(),
     }
 }

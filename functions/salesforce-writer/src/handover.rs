@@ -135,7 +135,11 @@ async fn hand_over_comment(
     let said = said.ok_or_else(|| WriteError::Missing(entry.to_string()))?;
     let text = said.for_salesforce().ok_or_else(|| WriteError::Missing(entry.to_string()))?;
     if let Some(comment) = deps.salesforce.say(entry, &text, parent).await? {
-        deps.store.link_comment(comment, &case, &said).await?;
+        match deps.store.link_comment(comment, &case, &said).await {
+            // The sync was faster and knew it by its words.
+            Ok(()) | Err(StoreError::Conflict) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }

@@ -19,8 +19,7 @@ fn key(tenant: &Tenant, contract: ContractId) -> crate::engine::Key {
 
 fn link(contract: &Contract) -> Result<Write, StoreError> {
     let record = Linked::Contract { contract: contract.id };
-    let link = Link { salesforce_id: contract.salesforce_id, account: contract.account, record };
-    link.write(Condition::Always)
+    Link::new(contract.salesforce_id, contract.account, record).write(Condition::Always)
 }
 
 fn put(contract: &Contract, condition: Condition) -> Result<Write, StoreError> {
@@ -81,10 +80,8 @@ impl Store {
     pub async fn link_parts(&self, contract: &Contract, parts: &[SalesforceId]) -> Result<(), StoreError> {
         for some in parts.chunks(WRITES_MAX) {
             let record = || Linked::ContractPart { contract: contract.salesforce_id };
-            let link = |part: &SalesforceId| {
-                Link { salesforce_id: *part, account: contract.account, record: record() }
-                    .write(Condition::Always)
-            };
+            let link =
+                |part: &SalesforceId| Link::new(*part, contract.account, record()).write(Condition::Always);
             self.transact(some.iter().map(link).collect::<Result<_, _>>()?).await?;
         }
         Ok(())

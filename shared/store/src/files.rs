@@ -114,7 +114,7 @@ impl Store {
         let mut writes = vec![put_file(file, replacing(file.version))?];
         if let Some(salesforce_id) = file.salesforce_id {
             let record = Linked::File { file: file.id };
-            writes.push(Link { salesforce_id, account: file.account, record }.write(Condition::Always)?);
+            writes.push(Link::new(salesforce_id, file.account, record).write(Condition::Always)?);
         }
         self.transact(writes).await
     }

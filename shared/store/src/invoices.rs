@@ -125,7 +125,7 @@ impl Store {
         let mut writes = vec![put_invoice(invoice, replacing(invoice.version))?];
         if let Some(salesforce_id) = invoice.salesforce_id {
             let record = Linked::Invoice { invoice: invoice.id };
-            writes.push(Link { salesforce_id, account: invoice.account, record }.write(Condition::Always)?);
+            writes.push(Link::new(salesforce_id, invoice.account, record).write(Condition::Always)?);
         }
         self.transact(writes).await
     }

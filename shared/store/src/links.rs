@@ -99,9 +99,16 @@ pub struct Link {
     /// What it is there.
     #[serde(flatten)]
     pub record: Linked,
+    /// Counts the writes of this link, from 1, where it may lead elsewhere one day: comments and time entries.
+    pub version: u64,
 }
 
 impl Link {
+    /// A link that is new.
+    pub(crate) fn new(salesforce_id: SalesforceId, account: AccountId, record: Linked) -> Self {
+        Self { salesforce_id, account, record, version: 1 }
+    }
+
     pub(crate) fn write(&self, condition: Condition) -> Result<Write, StoreError> {
         let item = keys::item(Table::SalesforceLinks, self, &[])?;
         Ok(Write::Put { table: Table::SalesforceLinks, item, condition })
@@ -137,7 +144,7 @@ impl Store {
     /// Salesforce took a comment that was said in the portal.
     ///
     /// # Errors
-    /// [`StoreError`] if the engine fails.
+    /// [`StoreError::Conflict`] if it is linked already; [`StoreError`] if the engine fails.
     pub async fn link_comment(
         &self,
         salesforce_id: SalesforceId,
@@ -145,7 +152,6 @@ impl Store {
         said: &TimelineEntry,
     ) -> Result<(), StoreError> {
         let record = Linked::Comment { case: case.id, entry: said.id, at: said.at };
-        let link = Link { salesforce_id, account: case.account, record };
-        self.transact(vec![link.write(Condition::Always)?]).await
+        self.transact(vec![Link::new(salesforce_id, case.account, record).write(Condition::Absent)?]).await
     }
 }

@@ -78,7 +78,7 @@ fn put_member(membership: &Membership, condition: Condition) -> Result<Vec<Write
         keys.push(("account", account.to_string()));
         if let Some(salesforce_id) = *contact {
             let record = Linked::Contact { user: membership.user.clone() };
-            links.push(Link { salesforce_id, account: *account, record }.write(Condition::Always)?);
+            links.push(Link::new(salesforce_id, *account, record).write(Condition::Always)?);
         }
     }
     let item = keys::item(Table::Members, membership, &keys)?;
@@ -177,8 +177,7 @@ impl Store {
     /// [`StoreError`] if the engine fails.
     pub async fn provision_account(&self, account: &Account) -> Result<(), StoreError> {
         let item = keys::item(Table::Accounts, account, &[("account", account.id.to_string())])?;
-        let link =
-            Link { salesforce_id: account.salesforce_id, account: account.id, record: Linked::Account };
+        let link = Link::new(account.salesforce_id, account.id, Linked::Account);
         self.transact(vec![
             Write::Put { table: Table::Accounts, item, condition: Condition::Always },
             link.write(Condition::Always)?,

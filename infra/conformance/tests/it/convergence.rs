@@ -303,7 +303,7 @@ async fn converges(scene: &Scene, steps: &[Step]) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test is told on the command line what to draw")]
-fn told(name: &str) -> Option<u64> {
+pub fn told(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|value| value.parse().unwrap())
 }
 

@@ -291,6 +291,7 @@ impl World {
             line: TimelineEntry::of_hours(&entry),
             shown: entry.is_shown(),
             hours: Some(entry),
+            before: None,
         };
         let hours: Vec<LineChange> = time_entries().into_iter().map(logged).collect();
         let event = portico_domain::events::Event::case_changed(&closed, now(), &self.stack.random);

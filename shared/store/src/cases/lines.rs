@@ -10,7 +10,7 @@ use portico_domain::{
 use super::{put_case, replacing, timeline::replace_timeline};
 use crate::{
     Store, StoreError, Tenant,
-    engine::{Condition, Table, Write},
+    engine::{Table, Write},
     keys,
     links::{Link, Linked},
     outbox,
@@ -30,14 +30,19 @@ pub struct LineChange {
     pub shown: bool,
     /// The time entry's next version, if it is one.
     pub hours: Option<TimeEntry>,
+    /// Where it was, as of before Salesforce was read; absent if it is new here.
+    pub before: Option<Link>,
 }
 
 impl LineChange {
-    fn linked(&self, case: &Case) -> Linked {
-        match &self.hours {
+    /// Where it is once the change is written to `case`.
+    pub fn link(&self, case: &Case) -> Link {
+        let record = match &self.hours {
             Some(hours) => Linked::TimeEntry { case: case.id, entry: hours.id },
             None => Linked::Comment { case: case.id, entry: self.line.id, at: self.line.at },
-        }
+        };
+        let version = self.before.as_ref().map_or(0, |link| link.version) + 1;
+        Link { version, ..Link::new(self.salesforce_id, case.account, record) }
     }
 }
 
@@ -46,7 +51,7 @@ impl Store {
     /// nothing.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] if somebody else wrote the case, or one of the time entries, first.
+    /// [`StoreError::Conflict`] if somebody else wrote the case, or one of the time entries or links, first.
     pub async fn save_lines(
         &self,
         case: &Case,
@@ -56,11 +61,11 @@ impl Store {
         let mut writes = vec![put_case(case, replacing(case.version))?, outbox::announce(event)?];
         for change in changes {
             writes.push(replace_timeline(case, &change.line, change.shown)?);
-            let LineChange { salesforce_id, hours, .. } = change;
-            let link =
-                Link { salesforce_id: *salesforce_id, account: case.account, record: change.linked(case) };
-            writes.push(link.write(Condition::Always)?);
-            if let Some(hours) = hours {
+            // Of two who read the record at different times, and saw it on different cases, one has to yield: the
+            // versions of the cases alone would let both write.
+            let link = change.link(case);
+            writes.push(link.write(replacing(link.version))?);
+            if let Some(hours) = &change.hours {
                 let partition = keys::case_partition(&Tenant::new(case.account), case.id);
                 let keys = [("case_key", partition), ("entry", hours.id.to_string())];
                 let item = keys::item(Table::TimeEntries, hours, &keys)?;

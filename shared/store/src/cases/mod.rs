@@ -57,6 +57,23 @@ pub(crate) fn replacing(version: u64) -> Condition {
     }
 }
 
+/// The writes of a case's next version.
+fn save(case: &Case, entries: &[TimelineEntry], events: &[Event]) -> Result<Vec<Write>, StoreError> {
+    let mut writes = vec![put_case(case, replacing(case.version))?];
+    for entry in entries {
+        writes.push(put_timeline(case, entry)?);
+    }
+    for event in events {
+        writes.push(outbox::announce(event)?);
+    }
+    Ok(writes)
+}
+
+/// From where it is in Salesforce to the case.
+fn link(case: &Case) -> Option<Link> {
+    Some(Link::new(case.salesforce_id?, case.account, Linked::Case { case: case.id }))
+}
+
 impl Store {
     /// A client's case: the case, the files that come with it, the ticket and the event, or none of them.
     ///
@@ -96,8 +113,8 @@ impl Store {
         self.command(ticket, &entry.id.to_string(), effect).await
     }
 
-    /// Replaces a case by its next version, with what happened and the events that tell of it. If Salesforce
-    /// has the case, the link from there is written too.
+    /// Replaces a case by its next version, with what happened and the events that tell of it. A case that is new
+    /// here and that Salesforce has is linked with it.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote the case first.
@@ -107,17 +124,25 @@ impl Store {
         entries: &[TimelineEntry],
         events: &[Event],
     ) -> Result<(), StoreError> {
-        let mut writes = vec![put_case(case, replacing(case.version))?];
-        if let Some(salesforce_id) = case.salesforce_id {
-            let link = Link { salesforce_id, account: case.account, record: Linked::Case { case: case.id } };
-            writes.push(link.write(Condition::Always)?);
+        if case.version == 1 && case.salesforce_id.is_some() {
+            return self.link_case(case, entries, events).await;
         }
-        for entry in entries {
-            writes.push(put_timeline(case, entry)?);
-        }
-        for event in events {
-            writes.push(outbox::announce(event)?);
-        }
+        self.transact(save(case, entries, events)?).await
+    }
+
+    /// As [`Store::save_case`], of a case that Salesforce has and that nobody has linked yet: whoever links it first
+    /// says whose case it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote the case, or linked it, first.
+    pub async fn link_case(
+        &self,
+        case: &Case,
+        entries: &[TimelineEntry],
+        events: &[Event],
+    ) -> Result<(), StoreError> {
+        let mut writes = save(case, entries, events)?;
+        writes.extend(link(case).map(|link| link.write(Condition::Absent)).transpose()?);
         self.transact(writes).await
     }
 
@@ -142,7 +167,7 @@ impl Store {
             };
             let entry = TimelineEntry::new(Happening::Numbered { number: number.to_owned() }, now, random);
             let event = Event::case_changed(&numbered, now, random);
-            match self.save_case(&numbered, &[entry], &[event]).await {
+            match self.link_case(&numbered, &[entry], &[event]).await {
                 Ok(()) => return Ok(numbered),
                 Err(StoreError::Conflict) => {
                     case = self.case(&tenant, case.id).await?.ok_or(StoreError::Conflict)?;
@@ -167,10 +192,8 @@ impl Store {
         for event in events {
             writes.push(outbox::announce(event)?);
         }
-        if let Some(salesforce_id) = to.salesforce_id {
-            let link = Link { salesforce_id, account: to.account, record: Linked::Case { case: to.id } };
-            writes.push(link.write(Condition::Always)?);
-        }
+        // Whoever moves it has to delete it where it was: the link needs no condition of its own.
+        writes.extend(link(to).map(|link| link.write(Condition::Always)).transpose()?);
         self.transact(writes).await
     }
 
