@@ -93,12 +93,11 @@ pub(crate) async fn fetch<R: Hanging>(
     let mut elsewhere: BTreeMap<SalesforceId, Vec<SalesforceId>> = BTreeMap::new();
     let mut groups = Vec::new();
     for (id, case) in cases {
-        let leads_here = |link: &Link| link.account == case.account && link.record.parent() == Some(case.id);
         let (here, there): (Vec<R>, Vec<R>) = hanging
             .remove(&id)
             .unwrap_or_default()
             .into_iter()
-            .partition(|record| links.get(&record.id()).is_none_or(leads_here));
+            .partition(|record| links.get(&record.id()).is_none_or(|link| link.leads_to(&case)));
         elsewhere.entry(id).or_default().extend(there.iter().map(Record::id));
         groups.push((id, case, here));
     }
@@ -338,7 +337,9 @@ impl Hanging for CaseCommentRecord {
         }
         let stands = deps.store.line(case, at, entry).await?;
         // What a client said stays as they said it; it goes only if it is taken back in Salesforce.
-        let same = stands.is_some_and(|stands| stands == line || entry.made_at().is_some());
+        let line = stands.clone().filter(|_| entry.made_at().is_some()).unwrap_or(line);
+        let same =
+            stands.is_some_and(|stands| stands == line) && link.is_some_and(|link| link.leads_to(case));
         Ok((!same).then_some(LineChange {
             salesforce_id: self.id,
             line,
@@ -400,8 +401,8 @@ impl Hanging for TimeEntryRecord {
         let stands = deps.store.time_entry(case, EntryId::of_salesforce(&self.id)).await?;
         let version = stands.as_ref().map_or(0, |entry| entry.version) + 1;
         let entry = self.entry(case.id, version)?;
-        let same =
-            stands.is_some_and(|stands| TimeEntry { version: stands.version, ..entry.clone() } == stands);
+        let unchanged = |stands: TimeEntry| TimeEntry { version: stands.version, ..entry.clone() } == stands;
+        let same = stands.is_some_and(unchanged) && link.is_some_and(|link| link.leads_to(case));
         Ok((!same).then(|| logged(entry, link)))
     }
 

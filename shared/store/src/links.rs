@@ -109,6 +109,11 @@ impl Link {
         Self { salesforce_id, account, record, version: 1 }
     }
 
+    /// Whether it leads to what hangs on this case.
+    pub fn leads_to(&self, case: &Case) -> bool {
+        self.account == case.account && self.record.parent() == Some(case.id)
+    }
+
     pub(crate) fn write(&self, condition: Condition) -> Result<Write, StoreError> {
         let item = keys::item(Table::SalesforceLinks, self, &[])?;
         Ok(Write::Put { table: Table::SalesforceLinks, item, condition })

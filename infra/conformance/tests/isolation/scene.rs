@@ -274,6 +274,12 @@ impl Scene {
                 !case.json()["files"].as_array().unwrap().is_empty()
             })
             .await;
+            self.until(&format!("the reference to {owner}'s file"), async || {
+                let tenant = self.tenant(theirs.account).await;
+                let files = self.store.files(&tenant, theirs.case).await.unwrap();
+                files.iter().all(|file| file.salesforce_id.is_some())
+            })
+            .await;
             self.until(&format!("{owner}'s PDF"), async || {
                 let invoice = self.get(person, &format!("/invoices/{}", theirs.invoice)).await;
                 invoice.json()["pdf_available"] == true

@@ -99,6 +99,7 @@ fn typical(id: CaseId, account: AccountId, (by, contact): Named, place: u64) -> 
     let minutes = i64::try_from(place).unwrap();
     Case {
         account,
+        salesforce_id: Some(format!("500Fk00001{place:05}").parse().unwrap()),
         audience: Audience { raised_by: Some(Raiser { user: user(by), contact: contact_of(by) }), contact },
         description: "Since the restart this morning the scanner reads nothing at all. ".repeat(4),
         last_activity_at: case.last_activity_at + SignedDuration::from_mins(minutes),

@@ -19,7 +19,6 @@ use sha2::{Digest, Sha256};
 use super::{Sample, text};
 use crate::{
     audit::verified,
-    capture::Capture,
     outbox,
     stack::now,
     world::{
@@ -107,11 +106,13 @@ pub async fn takes_a_change_event(sample: &Sample) {
 
 /// More changed in one transaction than Salesforce tells of.
 pub async fn asks_for_a_sweep(sample: &Sample) {
-    let capture = Capture::start();
     assert_eq!(sample.run().await, Value::Null);
     assert!(to_sync(sample).await.is_empty());
-    let log = capture.text();
-    assert!(log.contains("SweepNeeded") && log.contains("start a sweep of this object"), "{log}");
+    let asked = sample.world.stack.emulators.queues().peek("ReconcileQueue", 10).await.unwrap();
+    assert_eq!(
+        asked.iter().map(|message| message.body.as_str()).collect::<Vec<_>>(),
+        [r#"{"kind":"sweep"}"#]
+    );
 }
 
 pub async fn passes_over_another_object(sample: &Sample) {

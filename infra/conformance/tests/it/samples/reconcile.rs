@@ -98,10 +98,16 @@ pub async fn sends_dead_letters_back(sample: &Sample) {
         name[..1].to_uppercase() + &name[1..]
     };
     let ids: Vec<(RedriveQueue, String)> = RedriveQueue::ALL.map(|queue| (queue, queue_of(queue))).into();
+    let mut of_template = sample.world.stack.template.of_type("AWS::SQS::Queue");
+    let in_order: Vec<String> = of_template
+        .by_ref()
+        .filter(|(_, queue)| queue["FifoQueue"] == true)
+        .map(|(id, _)| id.to_owned())
+        .collect();
+    let name = |id: String| if in_order.contains(&id) { format!("{id}.fifo") } else { id };
     for (_, id) in &ids {
-        let letters = format!("{id}DeadLetters");
-        let mut queues_of_template = sample.world.stack.template.of_type("AWS::SQS::Queue");
-        let ordered = queues_of_template.any(|(name, queue)| name == letters && queue["FifoQueue"] == true);
+        let letters = name(format!("{id}DeadLetters"));
+        let ordered = letters.ends_with(".fifo");
         for place in 0..6 {
             let message = NewMessage {
                 group: ordered.then(|| "case".to_owned()),
@@ -113,8 +119,8 @@ pub async fn sends_dead_letters_back(sample: &Sample) {
     }
     all_done(sample).await;
     for (queue, id) in &ids {
-        let back = queues.depth(&format!("{id}Queue")).await.unwrap();
-        let left = queues.depth(&format!("{id}DeadLetters")).await.unwrap();
+        let back = queues.depth(&name(format!("{id}Queue"))).await.unwrap();
+        let left = queues.depth(&name(format!("{id}DeadLetters"))).await.unwrap();
         assert_eq!((back.visible, left.visible), (5, 1), "{queue}");
     }
     let runs = sample.world.store.latest_runs().await.unwrap();

@@ -25,6 +25,15 @@ fn awss_own_types_read_every_sample() {
         let has = |kind| function.events(kind).next().is_some();
         let read = if has("Api") {
             serde_json::from_str::<ApiGatewayProxyRequest>(&text).map(|_| ())
+        } else if has("Schedule") && !text.contains("\"Records\"") {
+            // The input that the template gives the schedule, whatever it is.
+            let inputs: Vec<_> = function.events("Schedule").map(|event| event["Input"].clone()).collect();
+            let input: serde_json::Value = serde_json::from_str(&text).unwrap();
+            let given = |given: &serde_json::Value| {
+                serde_json::from_str::<serde_json::Value>(given.as_str().unwrap()).unwrap() == input
+            };
+            assert!(inputs.iter().any(given), "{name}: no schedule says that");
+            Ok(())
         } else if has("SQS") {
             serde_json::from_str::<SqsEvent>(&text).map(|_| ())
         } else if has("DynamoDB") {
