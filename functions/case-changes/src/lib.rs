@@ -55,7 +55,6 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
         Table::CaseActivity,
         Table::Idempotency,
         Table::Outbox,
-        Table::SalesforceLinks,
     ];
     Ok(Function::http(routes(Deps {
         store: cloud.store(&tables)?,

@@ -94,12 +94,15 @@ fn contact_of(person: &str) -> Option<SalesforceId> {
     }
 }
 
+/// No two cases are the same Case in Salesforce.
+static MADE: AtomicI64 = AtomicI64::new(0);
+
 fn typical(id: CaseId, account: AccountId, (by, contact): Named, place: u64) -> Case {
     let case = case(id, "Working", false);
     let minutes = i64::try_from(place).unwrap();
     Case {
         account,
-        salesforce_id: Some(format!("500Fk00001{place:05}").parse().unwrap()),
+        salesforce_id: Some(format!("500Fk00001{:05}", MADE.fetch_add(1, Ordering::Relaxed)).parse().unwrap()),
         audience: Audience { raised_by: Some(Raiser { user: user(by), contact: contact_of(by) }), contact },
         description: "Since the restart this morning the scanner reads nothing at all. ".repeat(4),
         last_activity_at: case.last_activity_at + SignedDuration::from_mins(minutes),
