@@ -190,12 +190,13 @@ fn reads() -> [(&'static str, Option<usize>, Request); 4] {
     ]
 }
 
-fn total(bill: &[Metered]) -> Decimal {
+/// The units of all requests together.
+pub fn total(bill: &[Metered]) -> Decimal {
     bill.iter().map(Metered::total).sum()
 }
 
 /// A line for each request: what it used where. In the order of the alphabet, because some go out together.
-fn itemised(bill: &[Metered]) -> String {
+pub fn itemised(bill: &[Metered]) -> String {
     let line = |metered: &Metered| {
         let parts: Vec<String> =
             metered.units.iter().map(|(part, used)| format!("{part} {}", used.normalize())).collect();
@@ -206,7 +207,8 @@ fn itemised(bill: &[Metered]) -> String {
     lines.concat()
 }
 
-fn assert_table(name: &str, table: &str) {
+/// Holds a table of costs against the one that was recorded: it fails when anything costs more, or less.
+pub fn assert_table(name: &str, table: &str) {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true }, {
         insta::assert_snapshot!(name, table);
     });

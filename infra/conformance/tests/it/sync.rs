@@ -1,6 +1,8 @@
 //! What changes in Salesforce, and what becomes of it in the portal. Every test says only *which* records may have
 //! changed, as every way in does.
 
+use std::fmt::Write as _;
+
 use fake_salesforce::{
     RequestKind,
     demo::{BRIGHTWATER, NORDHAVEN},
@@ -20,7 +22,9 @@ use serde_json::{Value, json};
 
 use crate::{
     agent::Agent,
+    consumed::{assert_table, itemised, total},
     consumers::Consumers,
+    meter::Metered,
     outbox,
     world::{
         AGENT, Guarded, LEAVER, MANAGER, MEMBER, World, account, closed_case, company, file, lambda_event,
@@ -552,4 +556,38 @@ async fn two_hundred_changed_records_cost_at_most_two_calls() {
     assert_eq!((changed, closed, new_hours, known_hours), (1, 2, 2, 1));
     let closed = scene.facts().await.into_iter().filter(|fact| matches!(fact, Fact::CaseClosed { .. }));
     assert_eq!(closed.count(), 200);
+}
+
+/// What the sync pays for one record, in units of DynamoDB and calls to Salesforce. The table fails when it grows.
+#[tokio::test]
+async fn what_a_change_in_salesforce_costs_is_recorded() {
+    let scene = Scene::start().await;
+    let agent = &scene.agent;
+    let case = scene.salesforce_case().await;
+    let comment = json!({ "ParentId": case, "CommentBody": "A word", "IsPublished": true });
+    let comment = agent.create("CaseComment", comment).await;
+    let entry = json!({ "Case__c": case, "Work_Date__c": "2026-11-20", "Minutes__c": 30 });
+    let entry = agent.create("Time_Entry__c", entry).await;
+    let mut table = String::new();
+    scene.sync.guard.bill();
+    let mut pay = async |what: &str, object: Object, id: SalesforceId| {
+        let before = scene.world.org.requests(RequestKind::Query);
+        scene.changed(&[(object, id)]).await;
+        let (bill, calls) = (scene.sync.guard.bill(), scene.world.org.requests(RequestKind::Query) - before);
+        let (writes, reads): (Vec<Metered>, Vec<Metered>) = bill.into_iter().partition(Metered::is_write);
+        let (read, written) = (total(&reads).normalize(), total(&writes).normalize());
+        writeln!(table, "{what}: {read} read units, {written} write units, {calls} calls").unwrap();
+        table += &itemised(&[reads, writes].concat());
+    };
+    pay("a case that did not change", Object::Case, case).await;
+    agent.update("Case", case, json!({ "Status": "Escalated" })).await;
+    pay("a case with another status", Object::Case, case).await;
+    pay("a new comment", Object::CaseComment, comment).await;
+    pay("the same comment again", Object::CaseComment, comment).await;
+    pay("new hours", Object::TimeEntry, entry).await;
+    pay("the same hours again", Object::TimeEntry, entry).await;
+    agent.delete("Case", case).await;
+    pay("a case that was deleted", Object::Case, case).await;
+    println!("{table}");
+    assert_table("consumed-sync", &table);
 }
