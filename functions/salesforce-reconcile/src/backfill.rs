@@ -7,10 +7,9 @@ use portico_domain::{
     runs::{AccountName, Errand, Position, Run, RunState},
 };
 use portico_salesforce::records::Object;
-use portico_store::Linked;
 
 use crate::{
-    Deps, ReconcileError, send,
+    Deps, ReconcileError, compare, send,
     sweep::{named, next},
     work::Step,
 };
@@ -37,10 +36,7 @@ pub(crate) async fn step(deps: &Deps, run: &mut Run) -> Result<Step, ReconcileEr
 async fn client(deps: &Deps, name: AccountName) -> Result<Option<SalesforceId>, ReconcileError> {
     Ok(match name {
         AccountName::Portal(account) => deps.store.salesforce_account(account).await?,
-        AccountName::Salesforce(id) => {
-            let link = deps.store.link(id).await?;
-            link.filter(|link| matches!(link.record, Linked::Account)).map(|link| link.salesforce_id)
-        }
+        AccountName::Salesforce(id) => compare::client(deps, id).await?.map(|link| link.salesforce_id),
     })
 }
 

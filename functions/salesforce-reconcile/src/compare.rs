@@ -52,7 +52,8 @@ async fn next_account(
     Ok(Step::default())
 }
 
-async fn client(deps: &Deps, account: SalesforceId) -> Result<Option<Link>, ReconcileError> {
+/// The client of the portal that an account in Salesforce is, if it is one.
+pub(crate) async fn client(deps: &Deps, account: SalesforceId) -> Result<Option<Link>, ReconcileError> {
     let link = deps.store.link(account).await?;
     Ok(link.filter(|link| matches!(link.record, Linked::Account)))
 }

@@ -26,7 +26,7 @@ use std::{
 };
 
 use portico_aws::{Batch, BatchAnswer, BootError, Cloud, Failure, Function, Metrics};
-use portico_domain::{Clock, Random, SalesforceId};
+use portico_domain::{Clock, Random, SalesforceId, billing::Invoice, files::File};
 use portico_salesforce::{
     Pace, Salesforce, SalesforceError,
     records::{
@@ -38,6 +38,7 @@ use portico_store::{Store, StoreError, engine::Table};
 use agreements::Parts;
 use lines::Lines;
 use reading::Behind;
+use references::Copies;
 
 /// What this function works with.
 #[derive(Clone)]
@@ -168,7 +169,7 @@ async fn refresh(deps: &Deps, object: Object, ids: &[SalesforceId]) -> Behind {
         Object::Contract => reading::refresh(deps, ids, agreements::Contracts).await,
         Object::Rate => reading::refresh(deps, ids, Parts::<RateRecord>::default()).await,
         Object::Milestone => reading::refresh(deps, ids, Parts::<MilestoneRecord>::default()).await,
-        Object::File => reading::refresh(deps, ids, references::Files).await,
-        Object::Invoice => reading::refresh(deps, ids, references::Invoices).await,
+        Object::File => reading::refresh(deps, ids, Copies::<File>::default()).await,
+        Object::Invoice => reading::refresh(deps, ids, Copies::<Invoice>::default()).await,
     }
 }

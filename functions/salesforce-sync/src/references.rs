@@ -3,7 +3,7 @@
 //! Here the portal is right. What is deleted or changed there is put right by the writer, unless it went with its
 //! case.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, marker::PhantomData};
 
 use portico_domain::{
     CaseId, SalesforceId,
@@ -11,8 +11,8 @@ use portico_domain::{
     events::{Event, Fact},
     files::File,
 };
-use portico_salesforce::records::{FileRecord, InvoiceRecord};
-use portico_store::{Linked, Tenant};
+use portico_salesforce::records::{FileRecord, InvoiceRecord, Record};
+use portico_store::{Link, Linked, Tenant};
 
 use crate::{
     Deps, SyncError,
@@ -20,84 +20,135 @@ use crate::{
     reading::{self, Looked, Refresh},
 };
 
-/// References to files.
-pub(crate) struct Files;
+/// What the portal has, and Salesforce a copy of.
+pub(crate) trait Original: Sized + Send {
+    /// The copy.
+    type Copy: Record + Send + Sync;
 
-/// Records of invoices.
-pub(crate) struct Invoices;
+    /// What the link leads to.
+    fn behind(deps: &Deps, link: &Link) -> impl Future<Output = Result<Option<Self>, SyncError>> + Send;
 
-impl Refresh for Files {
+    /// The copy that it counts as its own.
+    fn salesforce_id(&self) -> Option<SalesforceId>;
+
+    /// Whether the copy still says what it says.
+    fn is_told_by(&self, copy: &Self::Copy) -> bool;
+
+    /// The case that it belongs to.
+    fn case(&self) -> CaseId;
+
+    /// The fact by which the writer learns that the copy has to be made again.
+    fn lost(&self) -> Fact;
+
+    /// Writes it without its copy, together with the event.
+    fn lose(self, deps: &Deps, event: Event) -> impl Future<Output = Result<(), SyncError>> + Send;
+}
+
+impl Original for File {
+    type Copy = FileRecord;
+
+    async fn behind(deps: &Deps, link: &Link) -> Result<Option<Self>, SyncError> {
+        let Linked::File { file } = link.record else { return Ok(None) };
+        Ok(deps.store.file(&Tenant::of_link(link), file).await?)
+    }
+
+    fn salesforce_id(&self) -> Option<SalesforceId> {
+        self.salesforce_id
+    }
+
+    fn is_told_by(&self, copy: &FileRecord) -> bool {
+        copy.refers_to(self)
+    }
+
+    fn case(&self) -> CaseId {
+        self.case
+    }
+
+    fn lost(&self) -> Fact {
+        Fact::FileReferenceLost { case: self.case, file: self.id }
+    }
+
+    async fn lose(self, deps: &Deps, event: Event) -> Result<(), SyncError> {
+        let lost = Self { salesforce_id: None, version: self.version + 1, ..self };
+        Ok(deps.store.lose_file_reference(&lost, &event).await?)
+    }
+}
+
+impl Original for Invoice {
+    type Copy = InvoiceRecord;
+
+    async fn behind(deps: &Deps, link: &Link) -> Result<Option<Self>, SyncError> {
+        let Linked::Invoice { invoice } = link.record else { return Ok(None) };
+        Ok(deps.store.invoice(&Tenant::of_link(link), invoice).await?)
+    }
+
+    fn salesforce_id(&self) -> Option<SalesforceId> {
+        self.salesforce_id
+    }
+
+    fn is_told_by(&self, copy: &InvoiceRecord) -> bool {
+        copy.says(self)
+    }
+
+    fn case(&self) -> CaseId {
+        self.case
+    }
+
+    fn lost(&self) -> Fact {
+        Fact::InvoiceRecordLost { case: self.case, invoice: self.id }
+    }
+
+    async fn lose(self, deps: &Deps, event: Event) -> Result<(), SyncError> {
+        let lost = Self { salesforce_id: None, version: self.version + 1, ..self };
+        Ok(deps.store.save_invoice(&lost, &[event]).await?)
+    }
+}
+
+/// The copies of files, or of invoices.
+pub(crate) struct Copies<O>(PhantomData<fn() -> O>);
+
+impl<O> Default for Copies<O> {
+    fn default() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<O: Original> Refresh for Copies<O> {
     async fn look(&mut self, deps: &Deps, ids: &[SalesforceId]) -> Result<Looked, SyncError> {
-        let mut known: BTreeMap<SalesforceId, (Tenant, File)> = BTreeMap::new();
+        let mut known: BTreeMap<SalesforceId, (Tenant, O)> = BTreeMap::new();
         for (id, link) in deps.store.links(ids.iter().copied()).await? {
-            let tenant = Tenant::of_link(&link);
-            if let Linked::File { file } = link.record
-                && let Some(file) = deps.store.file(&tenant, file).await?
-                && file.salesforce_id == Some(id)
-            {
-                known.insert(id, (tenant, file));
+            let original = O::behind(deps, &link).await?;
+            if let Some(original) = original.filter(|original| original.salesforce_id() == Some(id)) {
+                known.insert(id, (Tenant::of_link(&link), original));
             }
         }
         if known.is_empty() {
             return Ok(Looked::default());
         }
         let ids: Vec<SalesforceId> = known.keys().copied().collect();
-        let records = reading::by_id::<FileRecord>(deps, &ids).await?;
+        let copies = reading::by_id::<O::Copy>(deps, &ids).await?;
         let mut looked = Looked::default();
-        for (id, (tenant, file)) in known {
-            let record = records.get(&id).filter(|record| !record.is_deleted);
-            if record.is_some_and(|record| record.refers_to(&file)) {
-                continue;
+        for (id, (tenant, original)) in known {
+            let copy = copies.get(&id).filter(|copy| !copy.is_deleted());
+            if !copy.is_some_and(|copy| original.is_told_by(copy)) {
+                looked.note(id, put_right(deps, &tenant, id, original).await);
             }
-            looked.note(id, lose_file(deps, &tenant, file).await);
         }
         Ok(looked)
     }
 }
 
-async fn lose_file(deps: &Deps, tenant: &Tenant, file: File) -> Result<(), SyncError> {
-    let fact = Fact::FileReferenceLost { case: file.case, file: file.id };
-    let Some(event) = to_put_right(deps, tenant, file.case, fact).await? else { return Ok(()) };
-    tracing::warn!(file = %file.id, "Salesforce no longer says what the portal said; put right");
-    let lost = File { salesforce_id: None, version: file.version + 1, ..file };
-    Ok(deps.store.lose_file_reference(&lost, &event).await?)
-}
-
-impl Refresh for Invoices {
-    async fn look(&mut self, deps: &Deps, ids: &[SalesforceId]) -> Result<Looked, SyncError> {
-        let mut known: BTreeMap<SalesforceId, (Tenant, Invoice)> = BTreeMap::new();
-        for (id, link) in deps.store.links(ids.iter().copied()).await? {
-            let tenant = Tenant::of_link(&link);
-            if let Linked::Invoice { invoice } = link.record
-                && let Some(invoice) = deps.store.invoice(&tenant, invoice).await?
-                && invoice.salesforce_id == Some(id)
-            {
-                known.insert(id, (tenant, invoice));
-            }
-        }
-        if known.is_empty() {
-            return Ok(Looked::default());
-        }
-        let ids: Vec<SalesforceId> = known.keys().copied().collect();
-        let records = reading::by_id::<InvoiceRecord>(deps, &ids).await?;
-        let mut looked = Looked::default();
-        for (id, (tenant, invoice)) in known {
-            let record = records.get(&id).filter(|record| !record.is_deleted);
-            if record.is_some_and(|record| record.says(&invoice)) {
-                continue;
-            }
-            looked.note(id, lose_invoice(deps, &tenant, invoice).await);
-        }
-        Ok(looked)
-    }
-}
-
-async fn lose_invoice(deps: &Deps, tenant: &Tenant, invoice: Invoice) -> Result<(), SyncError> {
-    let fact = Fact::InvoiceRecordLost { case: invoice.case, invoice: invoice.id };
-    let Some(event) = to_put_right(deps, tenant, invoice.case, fact).await? else { return Ok(()) };
-    tracing::warn!(invoice = %invoice.id, "Salesforce no longer says what the portal said; put right");
-    let lost = Invoice { salesforce_id: None, version: invoice.version + 1, ..invoice };
-    Ok(deps.store.save_invoice(&lost, &[event]).await?)
+async fn put_right<O: Original>(
+    deps: &Deps,
+    tenant: &Tenant,
+    id: SalesforceId,
+    original: O,
+) -> Result<(), SyncError> {
+    let Some(event) = to_put_right(deps, tenant, original.case(), original.lost()).await? else {
+        return Ok(());
+    };
+    tracing::warn!(%id, object = O::Copy::OBJECT.name(), "Salesforce no longer says what the portal said; put right");
+    original.lose(deps, event).await
 }
 
 /// The event by which the writer puts a record right; none if the record went with its case, or the case moved.
