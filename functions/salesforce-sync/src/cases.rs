@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use portico_domain::{
     SalesforceId,
     cases::{Case, TimelineEntry},
@@ -16,6 +16,9 @@ use crate::{
     reading::{self, Looked, Refresh, WRITES_AT_ONCE},
 };
 
+/// How many cases are read at once.
+const READS_AT_ONCE: usize = 16;
+
 /// The portal's cases behind Salesforce's.
 pub(crate) type Known = BTreeMap<SalesforceId, Case>;
 
@@ -24,15 +27,16 @@ pub(crate) struct Cases;
 
 /// The cases that the portal has of these.
 pub(crate) async fn known(deps: &Deps, ids: &[SalesforceId]) -> Result<Known, SyncError> {
-    let mut known = Known::new();
-    for (id, link) in deps.store.links(ids.iter().copied()).await? {
-        if let Linked::Case { case } = link.record
-            && let Some(case) = deps.store.case(&Tenant::of_link(&link), case).await?
-        {
-            known.insert(id, case);
-        }
-    }
-    Ok(known)
+    let links = deps.store.links(ids.iter().copied()).await?;
+    let found: Vec<Option<(SalesforceId, Case)>> = stream::iter(links)
+        .map(|(id, link)| async move {
+            let Linked::Case { case } = link.record else { return Ok::<_, StoreError>(None) };
+            Ok(deps.store.case(&Tenant::of_link(&link), case).await?.map(|case| (id, case)))
+        })
+        .buffer_unordered(READS_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 impl Refresh for Cases {
