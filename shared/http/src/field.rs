@@ -102,7 +102,7 @@ impl FieldRefusal for FileError {
         match self {
             Self::Name(error) => error.code(),
             Self::Empty | Self::TooLarge => FieldCode::OutOfRange,
-            Self::MediaType | Self::Sha256 => FieldCode::Malformed,
+            Self::MediaType | Self::Sha256 | Self::Parts { .. } => FieldCode::Malformed,
         }
     }
 }

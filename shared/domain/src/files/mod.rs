@@ -1,5 +1,7 @@
 //! Files: declared by the client, kept by the store under a key of ours, shown once they are really there.
 
+mod parts;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,8 @@ use crate::{
     AccountId, CaseId, FileId, SalesforceId, UserId,
     text::{Line, TextError},
 };
+
+pub use parts::{MultipartId, PART_BYTES, PARTS_MAX, Part, SINGLE_BYTES_MAX, StoredPart, cut};
 
 /// Most characters of a file's name.
 pub const FILE_NAME_MAX: usize = 1_000;
@@ -110,6 +114,12 @@ pub enum FileError {
     /// Not a media type.
     #[error("must be a media type such as image/png, without parameters")]
     MediaType,
+    /// Not one SHA-256 for each part.
+    #[error("must hold the SHA-256 of each part of 64 MiB, {expected} of them, in order")]
+    Parts {
+        /// How many there have to be.
+        expected: u64,
+    },
     /// Not a SHA-256 in hexadecimal.
     #[error("must be 64 lower-case hexadecimal digits")]
     Sha256,
