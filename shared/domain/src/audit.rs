@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, CaseId, EventId, FileId, InvoiceId, UserId,
+    AccountId, ArchiveId, CaseId, EventId, FileId, InvoiceId, UserId,
     events::{Access, Event, Fact},
     people::{ClientRole, StaffRole, Viewer},
 };
@@ -80,11 +80,13 @@ impl Actor {
     }
 }
 
-/// The id of a record that somebody asked for, if that is what it can be: a case, a file or an invoice. It need
+/// The id of a record that somebody asked for, if that is what it can be: a case, a file, an archive or an invoice. It need
 /// not exist, nor be theirs. Anything else that was typed into a path is nobody's business to keep.
 pub fn sought(text: &str) -> Option<String> {
-    let is_id =
-        text.parse::<CaseId>().is_ok() || text.parse::<FileId>().is_ok() || text.parse::<InvoiceId>().is_ok();
+    let is_id = text.parse::<CaseId>().is_ok()
+        || text.parse::<FileId>().is_ok()
+        || text.parse::<ArchiveId>().is_ok()
+        || text.parse::<InvoiceId>().is_ok();
     is_id.then(|| text.to_owned())
 }
 
@@ -111,6 +113,10 @@ pub struct Entry {
     pub request_id: String,
 }
 
+fn of_file(case: Option<&CaseId>, file: &FileId) -> Vec<String> {
+    case.map(CaseId::to_string).into_iter().chain([file.to_string()]).collect()
+}
+
 /// Something cannot be written as JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("an audit entry cannot be written: {0}")]
@@ -121,7 +127,10 @@ impl Entry {
     pub fn of(event: &Event) -> Option<Self> {
         let Actor { user, role, request_id, route } = event.by.clone()?;
         let (action, records, outcome) = match &event.fact {
-            Fact::CaseSubmitted { case } => ("case_submitted", vec![case.to_string()], DONE),
+            Fact::CaseSubmitted { case, files } => {
+                let files = files.iter().map(FileId::to_string);
+                ("case_submitted", std::iter::once(case.to_string()).chain(files).collect(), DONE)
+            }
             Fact::CaseChanged { case, .. } => ("case_changed", vec![case.to_string()], DONE),
             Fact::CaseAmended { case, .. } => ("case_amended", vec![case.to_string()], DONE),
             Fact::CaseFollowed { case } => ("case_followed", vec![case.to_string()], DONE),
@@ -129,8 +138,25 @@ impl Entry {
                 ("comment_added", vec![case.to_string(), entry.to_string()], DONE)
             }
             Fact::CaseClosed { case } => ("case_closed", vec![case.to_string()], DONE),
-            Fact::FileDeclared { case, file } => {
-                ("file_declared", vec![case.to_string(), file.to_string()], DONE)
+            Fact::FileDeclared { case, file } => ("file_declared", of_file(case.as_ref(), file), DONE),
+            Fact::FileChecked { case, file, .. } => ("file_checked", of_file(case.as_ref(), file), DONE),
+            Fact::FileAbandoned { case, file } => ("file_abandoned", of_file(case.as_ref(), file), DONE),
+            Fact::FileSuperseded { case, file } => ("file_superseded", of_file(Some(case), file), DONE),
+            Fact::FileRelabelled { case, file } => ("file_relabelled", of_file(Some(case), file), DONE),
+            Fact::FileDeleted { case, file } => ("file_deleted", of_file(Some(case), file), DONE),
+            Fact::FileRestored { case, file } => ("file_restored", of_file(Some(case), file), DONE),
+            Fact::FileErasureRequested { case, file } => {
+                ("file_erasure_requested", of_file(Some(case), file), DONE)
+            }
+            Fact::FileErased { case, file } => ("file_erased", of_file(Some(case), file), DONE),
+            Fact::ArchiveRequested { case, archive } => {
+                ("archive_requested", vec![case.to_string(), archive.to_string()], DONE)
+            }
+            Fact::ArchiveChanged { case, archive, .. } => {
+                ("archive_changed", vec![case.to_string(), archive.to_string()], DONE)
+            }
+            Fact::Accessed(Access::ArchiveDownloaded { case, archive }) => {
+                ("archive_downloaded", vec![case.to_string(), archive.to_string()], DONE)
             }
             Fact::FileAdded { case, file } => ("file_added", vec![case.to_string(), file.to_string()], DONE),
             Fact::InvoiceIssued { case, invoice } => {

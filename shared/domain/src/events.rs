@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, CaseId, EntryId, EventId, FileId, InvoiceId, Random, audit::Actor, cases::Case,
-    people::Audience,
+    AccountId, ArchiveId, CaseId, EntryId, EventId, FileId, InvoiceId, Random, UserId, audit::Actor,
+    cases::Case, people::Audience,
 };
 
 /// One fact, addressed to the account that it is about.
@@ -93,6 +93,9 @@ pub enum Fact {
     CaseSubmitted {
         /// Which.
         case: CaseId,
+        /// Files that were staged for it and can be downloaded already; Salesforce has to know of them too.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        files: Vec<FileId>,
     },
     /// A case, or something on it, is no longer what a browser shows.
     CaseChanged {
@@ -127,10 +130,29 @@ pub enum Fact {
         /// The line of its timeline.
         entry: EntryId,
     },
-    /// A client is about to upload a file; it is not there yet.
+    /// Somebody is about to upload a file; it is not there yet.
     FileDeclared {
-        /// The case that it will belong to.
-        case: CaseId,
+        /// The case that it will belong to; none yet if it is staged.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
+        /// Which.
+        file: FileId,
+    },
+    /// A file has come further on its way, or will never be available: whoever uploads it waits for that.
+    FileChecked {
+        /// The case that it will belong to, if there is one yet.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
+        /// Which.
+        file: FileId,
+        /// Who waits.
+        uploader: UserId,
+    },
+    /// Who uploads a file gave it up before it was there.
+    FileAbandoned {
+        /// The case that it would have belonged to.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
         /// Which.
         file: FileId,
     },
@@ -140,6 +162,66 @@ pub enum Fact {
         case: CaseId,
         /// Which.
         file: FileId,
+    },
+    /// A file has a newer version; Salesforce has to know.
+    FileSuperseded {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// Somebody said what sort of file it is, or whom it is for; Salesforce has to know.
+    FileRelabelled {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// Somebody deleted a file, all versions of it; it can be brought back. Salesforce has to know.
+    FileDeleted {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// Somebody brought a deleted file back; Salesforce has to know.
+    FileRestored {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// Somebody has a file erased for good; from now on nobody sees it.
+    FileErasureRequested {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// A file is gone, content and record; Salesforce has to forget it.
+    FileErased {
+        /// The case that it belongs to.
+        case: CaseId,
+        /// Which.
+        file: FileId,
+    },
+    /// Somebody wants all files of a case in one archive; it has to be put together.
+    ArchiveRequested {
+        /// The case.
+        case: CaseId,
+        /// Which archive.
+        archive: ArchiveId,
+    },
+    /// An archive has come further: who asked for it waits for that.
+    ArchiveChanged {
+        /// The case.
+        case: CaseId,
+        /// Which archive.
+        archive: ArchiveId,
+        /// Who waits.
+        requester: UserId,
+        /// The version that now stands.
+        version: u64,
     },
     /// An invoice has its number; it has to be rendered, and Salesforce has to know.
     InvoiceIssued {
@@ -177,19 +259,31 @@ impl Fact {
     /// The case that it is about, or that what it is about belongs to.
     pub fn case(&self) -> Option<CaseId> {
         match self {
-            Self::CaseSubmitted { case }
+            Self::CaseSubmitted { case, .. }
             | Self::CaseChanged { case, .. }
             | Self::CaseClosed { case }
             | Self::CaseAmended { case, .. }
             | Self::CaseFollowed { case }
             | Self::CommentAdded { case, .. }
-            | Self::FileDeclared { case, .. }
             | Self::FileAdded { case, .. }
+            | Self::FileSuperseded { case, .. }
+            | Self::FileRelabelled { case, .. }
+            | Self::FileDeleted { case, .. }
+            | Self::FileRestored { case, .. }
+            | Self::FileErasureRequested { case, .. }
+            | Self::FileErased { case, .. }
+            | Self::ArchiveRequested { case, .. }
+            | Self::ArchiveChanged { case, .. }
             | Self::FileReferenceLost { case, .. }
             | Self::InvoiceIssued { case, .. }
             | Self::InvoiceRecordLost { case, .. }
             | Self::InvoiceRendered { case, .. }
-            | Self::Accessed(Access::FileDownloaded { case, .. }) => Some(*case),
+            | Self::Accessed(Access::FileDownloaded { case, .. } | Access::ArchiveDownloaded { case, .. }) => {
+                Some(*case)
+            }
+            Self::FileDeclared { case, .. }
+            | Self::FileChecked { case, .. }
+            | Self::FileAbandoned { case, .. } => *case,
             Self::Accessed(
                 Access::InvoicesListed
                 | Access::InvoiceRead { .. }
@@ -212,6 +306,13 @@ pub enum Access {
         case: CaseId,
         /// Which.
         file: FileId,
+    },
+    /// They were given a link to all files of a case.
+    ArchiveDownloaded {
+        /// The case.
+        case: CaseId,
+        /// Which archive.
+        archive: ArchiveId,
     },
     /// They saw a page of the account's invoices.
     InvoicesListed,

@@ -110,6 +110,10 @@ id!(
     FileId, "file_"
 );
 id!(
+    /// An archive of a case's files.
+    ArchiveId, "arch_"
+);
+id!(
     /// An invoice.
     InvoiceId, "inv_"
 );

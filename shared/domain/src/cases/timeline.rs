@@ -4,7 +4,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{Case, ClosingReason};
-use crate::{EntryId, FileId, InvoiceId, Random, billing::TimeEntry};
+use crate::{EntryId, FileId, InvoiceId, Random, billing::TimeEntry, files::File};
 
 /// Most bytes (UTF-8) of a comment in the portal. Salesforce's `CaseComment.CommentBody` holds 4,000 bytes; what
 /// is left goes to the name of the author and the files that the comment mentions.
@@ -147,6 +147,9 @@ pub enum Happening {
         file: FileId,
         /// Under which name.
         name: String,
+        /// Which version of it: 1 is a new file.
+        #[serde(default = "first_version", skip_serializing_if = "is_first_version")]
+        revision: u32,
     },
     /// Hours were logged. Corrections replace the line.
     HoursLogged {
@@ -166,6 +169,42 @@ pub enum Happening {
         /// Its number.
         number: String,
     },
+}
+
+fn first_version() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_first_version(revision: &u32) -> bool {
+    *revision == first_version()
+}
+
+impl Happening {
+    /// That a file can be downloaded.
+    pub fn of_file(file: &File) -> Self {
+        Self::FileAdded {
+            file: file.id,
+            name: file.declared.name.as_str().to_owned(),
+            revision: file.revision,
+        }
+    }
+
+    /// The file that it tells of, if it tells of one.
+    pub fn file(&self) -> Option<FileId> {
+        match self {
+            Self::FileAdded { file, .. } => Some(*file),
+            Self::Submitted
+            | Self::Numbered { .. }
+            | Self::Edited
+            | Self::StatusChanged { .. }
+            | Self::Closed { .. }
+            | Self::Reopened { .. }
+            | Self::Commented { .. }
+            | Self::HoursLogged { .. }
+            | Self::Invoiced { .. } => None,
+        }
+    }
 }
 
 /// One line of a case's timeline.

@@ -1,192 +1,208 @@
-//! Files: declared by the client, kept by the store under a key of ours, shown once they are really there.
+//! Files: declared by whoever uploads them, kept by the store under a key of ours, shown once they are really there, are
+//! what they were said to be, and have been looked at by a scanner.
+//!
+//! ```text
+//!  declared ─▶ pending ─▶ uploaded ─▶ scanning ─▶ available ─▶ deleted ─▶ gone
+//!                 │          │            │            ▲           │
+//!                 │          │            │            └─ restored ┘
+//!                 ▼          ▼            ▼
+//!             abandoned    rejected (something else than declared, a threat, not scannable)
+//! ```
 
+mod archives;
+mod content;
+mod declaration;
+mod disposal;
+mod keys;
+mod names;
 mod parts;
+mod rules;
+mod steps;
+mod visibility;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    AccountId, CaseId, FileId, SalesforceId, UserId,
-    text::{Line, TextError},
+use crate::{AccountId, CaseId, EntryId, FileId, SalesforceId, UserId, cases::Author};
+
+pub use archives::{
+    ARCHIVE_LIFE, ASSEMBLY_TIME_MAX, Archive, ArchiveFailure, ArchiveState, PROGRESS_STEPS, RECORD_LIFE,
 };
-
+pub use content::{BEGINNING_BYTES, fits, served_as};
+pub use declaration::{Declaration, FILE_BYTES_MAX, FileError, MediaType, Sha256Hex};
+pub use disposal::{
+    Disposal, LOOK_AGAIN, PENDING_GRACE, REJECTED_SHOWN, STAGED_LIFE, STUCK_AFTER, UNDO_WINDOW,
+};
+pub use keys::{ArchiveKey, ForeignKey, ObjectKey};
+pub use names::{FILE_NAME_MAX, FileName, Folder, NameError, content_disposition, disposition_of};
 pub use parts::{MultipartId, PART_BYTES, PARTS_MAX, Part, SINGLE_BYTES_MAX, StoredPart, cut};
+pub use rules::{CASE_FILES_MAX, Category, FileRules, FileRulesError, FileSettings, NoRoom, Space};
+pub use steps::Step;
+pub use visibility::{NAMED_MAX, Visibility};
 
-/// Most characters of a file's name.
-pub const FILE_NAME_MAX: usize = 1_000;
-/// Most bytes of one file: what S3 takes in a single PUT.
-pub const FILE_BYTES_MAX: u64 = 5 * 1024 * 1024 * 1024;
-/// How long a client may take from asking for an upload link to having used it.
+/// How long an upload link of one piece works.
 pub const UPLOAD_WINDOW: SignedDuration = SignedDuration::from_mins(15);
-/// How long a download link works. It is handed to a browser that follows it at once.
+/// How long a client may take for a file in parts; fresh links are there for the asking meanwhile.
+pub const PARTS_WINDOW: SignedDuration = SignedDuration::from_hours(24);
+/// How long a download link works. It is handed to a browser that follows it at once. Until then it also works for who
+/// was removed a moment ago: the store knows no people.
 pub const DOWNLOAD_WINDOW: SignedDuration = SignedDuration::from_mins(5);
-
-/// The name that the client gave. Text to show, never a path and never a key.
-pub type FileName = Line<FILE_NAME_MAX>;
-
-/// SHA-256 of a file's content: 64 lower-case hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Sha256Hex(String);
-
-impl Sha256Hex {
-    /// The digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The 32 bytes.
-    pub fn bytes(&self) -> Vec<u8> {
-        let digit = |b: u8| match b {
-            b'0'..=b'9' => b - b'0',
-            _ => b.wrapping_sub(b'a').wrapping_add(10),
-        };
-        self.0.as_bytes().chunks_exact(2).map(|pair| pair.iter().fold(0, |n, b| n << 4 | digit(*b))).collect()
-    }
-}
-
-impl TryFrom<String> for Sha256Hex {
-    type Error = FileError;
-
-    fn try_from(text: String) -> Result<Self, FileError> {
-        let digits = text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if digits { Ok(Self(text)) } else { Err(FileError::Sha256) }
-    }
-}
-
-impl From<Sha256Hex> for String {
-    fn from(hash: Sha256Hex) -> String {
-        hash.0
-    }
-}
-
-/// A media type such as `image/png`: type, slash, subtype, no parameters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct MediaType(String);
-
-impl MediaType {
-    /// Longest media type that is taken (RFC 6838 allows 127 characters on each side of the slash).
-    pub const MAX_LENGTH: usize = 255;
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for MediaType {
-    type Error = FileError;
-
-    fn try_from(text: String) -> Result<Self, FileError> {
-        let name = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_alphanumeric())
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
-        };
-        let text = text.to_ascii_lowercase();
-        match text.split_once('/') {
-            Some((kind, subtype)) if text.len() <= Self::MAX_LENGTH && name(kind) && name(subtype) => {
-                Ok(Self(text))
-            }
-            _ => Err(FileError::MediaType),
-        }
-    }
-}
-
-impl From<MediaType> for String {
-    fn from(media_type: MediaType) -> String {
-        media_type.0
-    }
-}
-
-/// Why a file is not taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum FileError {
-    /// The name is not one.
-    #[error("{0}")]
-    Name(TextError),
-    /// Nothing in it.
-    #[error("must not be empty")]
-    Empty,
-    /// More than the store takes.
-    #[error("must have at most {FILE_BYTES_MAX} bytes")]
-    TooLarge,
-    /// Not a media type.
-    #[error("must be a media type such as image/png, without parameters")]
-    MediaType,
-    /// Not one SHA-256 for each part.
-    #[error("must hold the SHA-256 of each part of 64 MiB, {expected} of them, in order")]
-    Parts {
-        /// How many there have to be.
-        expected: u64,
-    },
-    /// Not a SHA-256 in hexadecimal.
-    #[error("must be 64 lower-case hexadecimal digits")]
-    Sha256,
-}
-
-/// What the client says it is about to upload. The upload link holds the store to every word of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Declaration {
-    /// Name as the client has it.
-    pub name: FileName,
-    /// Bytes, 1 to [`FILE_BYTES_MAX`].
-    pub size: u64,
-    /// Media type.
-    pub content_type: MediaType,
-    /// SHA-256 of the content.
-    pub sha256: Sha256Hex,
-}
-
-impl Declaration {
-    /// A size that the store takes.
-    ///
-    /// # Errors
-    /// [`FileError`] if it is none.
-    pub fn checked_size(size: u64) -> Result<u64, FileError> {
-        match size {
-            0 => Err(FileError::Empty),
-            1..=FILE_BYTES_MAX => Ok(size),
-            _ => Err(FileError::TooLarge),
-        }
-    }
-}
+/// Most versions of one file: what one transaction changes together, with room for the case and the events.
+pub const VERSIONS_MAX: u32 = 40;
 
 /// Where a file stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum FileState {
-    /// A link was given, the content has not arrived. Shown to nobody.
+    /// A link was given, the content has not arrived.
     Pending {
-        /// When the link stops working.
+        /// When the client must be done.
         until: Timestamp,
     },
-    /// The content is in the store and is what was declared.
+    /// The content is in the store; whether it is what was declared is being looked at.
+    Uploaded {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It is what was declared; the scanner has not said what it found.
+    Scanning {
+        /// Since when.
+        since: Timestamp,
+    },
+    /// It can be downloaded.
     Available {
         /// Since when.
         since: Timestamp,
     },
+    /// It never can be.
+    Rejected {
+        /// Since when.
+        since: Timestamp,
+        /// Why.
+        reason: Rejection,
+    },
 }
 
-/// A file of a case.
+/// Why a file was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// Its bytes are not those that were declared.
+    ContentDiffers,
+    /// Its content is not of the declared media type.
+    TypeDiffers,
+    /// The scanner found malware in it.
+    Threat,
+    /// The scanner cannot look into it: encrypted, packed too deep, too large. What nobody looked into is not handed out.
+    NotScannable,
+}
+
+/// What the store has, held against what was declared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// It is that.
+    AsDeclared,
+    /// Other bytes.
+    OtherContent,
+    /// Another media type.
+    OtherType,
+}
+
+/// What the scanner says of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// It found nothing.
+    Clean,
+    /// It found something.
+    Threat,
+    /// It could not look.
+    NotScannable,
+}
+
+/// Who uploads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uploader {
+    /// The person.
+    pub user: UserId,
+    /// As they are shown to others.
+    pub author: Author,
+}
+
+/// An upload in parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Multipart {
+    /// The store's name for it.
+    pub id: MultipartId,
+    /// SHA-256 of each part, in order, as declared.
+    pub parts: Vec<Sha256Hex>,
+}
+
+/// That somebody deleted a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// When.
+    pub at: Timestamp,
+    /// Who, as they are shown to others.
+    pub by: Author,
+}
+
+/// One version of a file. What it is said to be, whom it is for and whether it is deleted is the same for all versions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// The portal's id.
     pub id: FileId,
     /// Whose file it is.
     pub account: AccountId,
-    /// The case that it belongs to.
-    pub case: CaseId,
-    /// What the client said about it.
+    /// The case that it belongs to; none yet while it is staged for a case that is still being written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub case: Option<CaseId>,
+    /// What was said about it.
     #[serde(flatten)]
     pub declared: Declaration,
+    /// Its parts, if it goes up in parts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multipart: Option<Multipart>,
     /// Where it stands.
     #[serde(flatten)]
     pub state: FileState,
+    /// What the scanner said, if it was faster than the look at the content.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
     /// Who uploads it.
     pub uploaded_by: UserId,
+    /// The same, as they are shown to others.
+    pub author: Author,
     /// When the upload link was asked for.
     pub created_at: Timestamp,
+    /// What sort of file it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<Category>,
+    /// Whom it is for.
+    #[serde(default)]
+    pub visibility: Visibility,
+    /// The version in whose place it was uploaded, whatever became the latest meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<FileId>,
+    /// The first version.
+    pub original: FileId,
+    /// Counts the versions of the file, from 1, in the order in which they became available.
+    pub revision: u32,
+    /// The version after it, if it is not the latest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded_by: Option<FileId>,
+    /// That it was deleted; it can be brought back for [`UNDO_WINDOW`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<Deletion>,
+    /// When it was asked to be erased for good; nobody sees it from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erasure: Option<Timestamp>,
+    /// Its line on the timeline, once it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntryId>,
+    /// When somebody has to look whether it goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
     /// `Portal_File__c` in Salesforce, once it is there.
     pub salesforce_id: Option<SalesforceId>,
     /// Counts the writes of this record, from 1.
@@ -198,149 +214,233 @@ impl File {
     pub fn declare(
         id: FileId,
         account: AccountId,
-        case: CaseId,
+        case: Option<CaseId>,
         declared: Declaration,
-        by: UserId,
+        by: Uploader,
         now: Timestamp,
     ) -> Self {
-        let until = now.saturating_add(UPLOAD_WINDOW).unwrap_or(now);
-        Self {
+        let window = if declared.size > SINGLE_BYTES_MAX { PARTS_WINDOW } else { UPLOAD_WINDOW };
+        let file = Self {
             id,
             account,
             case,
             declared,
-            state: FileState::Pending { until },
-            uploaded_by: by,
+            multipart: None,
+            state: FileState::Pending { until: later(now, window) },
+            verdict: None,
+            uploaded_by: by.user,
+            author: by.author,
             created_at: now,
+            category: None,
+            visibility: Visibility::Case,
+            replaces: None,
+            original: id,
+            revision: 1,
+            superseded_by: None,
+            deleted: None,
+            erasure: None,
+            entry: None,
+            due: None,
             salesforce_id: None,
             version: 1,
+        };
+        file.with_due()
+    }
+
+    /// A declared file that becomes the next version of another one. What is said of the file holds for its versions.
+    #[must_use]
+    pub fn in_place_of(self, replaced: &Self) -> Self {
+        Self {
+            replaces: Some(replaced.id),
+            original: replaced.original,
+            category: replaced.category.clone(),
+            visibility: replaced.visibility.clone(),
+            ..self
         }
     }
 
     /// The content has arrived. `None` if that was known already.
     pub fn arrived(&self, now: Timestamp) -> Option<Self> {
         match self.state {
-            FileState::Available { .. } => None,
-            FileState::Pending { .. } => Some(Self {
-                state: FileState::Available { since: now },
-                version: self.version + 1,
-                ..self.clone()
-            }),
+            FileState::Pending { .. } => Some(self.next(FileState::Uploaded { since: now })),
+            FileState::Uploaded { .. }
+            | FileState::Scanning { .. }
+            | FileState::Available { .. }
+            | FileState::Rejected { .. } => None,
         }
     }
 
-    /// Whether people may see and download it.
+    /// The content was held against what was declared. `None` if that was done already, or nothing has arrived.
+    pub fn compared(&self, comparison: Comparison, now: Timestamp) -> Option<Self> {
+        let FileState::Uploaded { .. } = self.state else { return None };
+        let rejected = |reason| FileState::Rejected { since: now, reason };
+        let state = match comparison {
+            Comparison::AsDeclared => FileState::Scanning { since: now },
+            Comparison::OtherContent => rejected(Rejection::ContentDiffers),
+            Comparison::OtherType => rejected(Rejection::TypeDiffers),
+        };
+        let compared = self.next(state);
+        // The scanner may have been faster.
+        match self.verdict.and_then(|verdict| compared.judged(verdict, now)) {
+            Some(judged) => Some(Self { version: compared.version, ..judged }),
+            None => Some(compared),
+        }
+    }
+
+    /// The scanner has looked. `None` if that changes nothing: the first verdict counts.
+    pub fn judged(&self, verdict: Verdict, now: Timestamp) -> Option<Self> {
+        match self.state {
+            FileState::Pending { .. } | FileState::Uploaded { .. } if self.verdict.is_none() => {
+                Some(Self { verdict: Some(verdict), version: self.version + 1, ..self.clone() })
+            }
+            FileState::Scanning { .. } => {
+                let state = match verdict {
+                    Verdict::Clean => FileState::Available { since: now },
+                    Verdict::Threat => FileState::Rejected { since: now, reason: Rejection::Threat },
+                    Verdict::NotScannable => {
+                        FileState::Rejected { since: now, reason: Rejection::NotScannable }
+                    }
+                };
+                Some(Self { verdict: Some(verdict), ..self.next(state) })
+            }
+            FileState::Pending { .. }
+            | FileState::Uploaded { .. }
+            | FileState::Available { .. }
+            | FileState::Rejected { .. } => None,
+        }
+    }
+
+    /// It belongs to this case from now on. `None` if it belongs to one already.
+    pub fn attached(&self, case: CaseId) -> Option<Self> {
+        let attached = Self { case: Some(case), version: self.version + 1, ..self.clone() };
+        self.case.is_none().then(|| attached.with_due())
+    }
+
+    /// It is deleted, and can be brought back. `None` if it is already.
+    pub fn deleted(&self, by: Author, now: Timestamp) -> Option<Self> {
+        let deleted = Deletion { at: now, by };
+        let gone = Self { deleted: Some(deleted), version: self.version + 1, ..self.clone() };
+        self.deleted.is_none().then(|| gone.with_due())
+    }
+
+    /// It is back. `None` if it was not deleted.
+    pub fn restored(&self) -> Option<Self> {
+        let back = Self { deleted: None, version: self.version + 1, ..self.clone() };
+        self.deleted.is_some().then(|| back.with_due())
+    }
+
+    /// It is to be erased. `None` if that was asked for already.
+    pub fn to_be_erased(&self, now: Timestamp) -> Option<Self> {
+        let erased = Self { erasure: Some(now), version: self.version + 1, ..self.clone() };
+        self.erasure.is_none().then(|| erased.with_due())
+    }
+
+    /// It is said to be something else, or to be for others. `None` if that is what was said before.
+    pub fn relabelled(&self, category: Option<Category>, visibility: Visibility) -> Option<Self> {
+        if self.category == category && self.visibility == visibility {
+            return None;
+        }
+        Some(Self { category, visibility, version: self.version + 1, ..self.clone() })
+    }
+
+    /// Its content passed every look, and nobody has deleted it for good.
     pub fn is_available(&self) -> bool {
         matches!(self.state, FileState::Available { .. })
+    }
+
+    /// Whether its content is still awaited.
+    pub fn is_pending(&self) -> bool {
+        matches!(self.state, FileState::Pending { .. })
+    }
+
+    /// The parts that it goes up in; none if it goes up in one piece.
+    pub fn parts(&self) -> Vec<Part> {
+        let hashes = self.multipart.as_ref().map(|multipart| multipart.parts.as_slice()).unwrap_or_default();
+        cut(self.declared.size, hashes).unwrap_or_default()
     }
 
     /// Its key in the bucket: ours alone, nothing of the client's in it.
     pub fn key(&self) -> ObjectKey {
         ObjectKey { account: self.account, file: self.id }
     }
-}
 
-/// Where a file lies in the bucket: `accounts/{account}/files/{file}`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ObjectKey {
-    /// Whose file it is.
-    pub account: AccountId,
-    /// Which file it is.
-    pub file: FileId,
-}
-
-impl std::fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "accounts/{}/files/{}", self.account, self.file)
+    fn next(&self, state: FileState) -> Self {
+        Self { state, version: self.version + 1, ..self.clone() }.with_due()
     }
 }
 
-/// The key is not one that the portal gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a key of the portal")]
-pub struct ForeignKey;
-
-impl std::str::FromStr for ObjectKey {
-    type Err = ForeignKey;
-
-    fn from_str(key: &str) -> Result<Self, ForeignKey> {
-        let (account, file) =
-            key.strip_prefix("accounts/").and_then(|rest| rest.split_once("/files/")).ok_or(ForeignKey)?;
-        Ok(Self {
-            account: account.parse().map_err(|_| ForeignKey)?,
-            file: file.parse().map_err(|_| ForeignKey)?,
-        })
-    }
-}
-
-/// `Content-Disposition` for a download (RFC 6266): always an attachment, under a name that no file system
-/// and no screen can be fooled by. The name as given follows in the extended form, percent-encoded.
-pub fn content_disposition(name: &FileName) -> String {
-    // Characters that turn text around or hide it would let "gpj.exe" look like "exe.jpg".
-    let hidden = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
-    let safe: String = name
-        .as_str()
-        .chars()
-        .filter(|c| !hidden(*c))
-        .map(|c| if r#"/\:*?"<>|"#.contains(c) { '_' } else { c })
-        .take(200)
-        .collect();
-    let safe = safe.trim_matches(|c: char| c == '.' || c == ' ');
-    let safe = if safe.is_empty() { "file" } else { safe };
-    let ascii: String =
-        safe.chars().map(|c| if c.is_ascii_graphic() && c != '%' || c == ' ' { c } else { '_' }).collect();
-    let mut extended = String::new();
-    for byte in safe.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                extended.push(char::from(byte))
-            }
-            _ => extended.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{extended}")
+fn later(from: Timestamp, by: SignedDuration) -> Timestamp {
+    from.saturating_add(by).unwrap_or(from)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cases::Side;
 
-    #[test]
-    fn keys_read_back_and_nothing_else_does() {
-        let key = ObjectKey {
-            account: AccountId::from_uuid(uuid::Uuid::from_u128(1)),
-            file: FileId::from_uuid(uuid::Uuid::from_u128(2)),
+    pub(super) fn declared_file(now: Timestamp) -> File {
+        let declared = Declaration {
+            name: FileName::try_from("log.txt".to_owned()).unwrap(),
+            size: 11,
+            content_type: MediaType::try_from("text/plain".to_owned()).unwrap(),
+            sha256: Sha256Hex::try_from("0f".repeat(32)).unwrap(),
         };
-        assert_eq!(key.to_string().parse(), Ok(key));
-        for foreign in ["", "accounts/x/files/y", "accounts/../files/..", "invoices/1.pdf"] {
-            assert_eq!(foreign.parse::<ObjectKey>(), Err(ForeignKey), "{foreign}");
-        }
-        assert_eq!(format!("{key}/../x").parse::<ObjectKey>(), Err(ForeignKey));
+        let author = Author { side: Side::Client, name: "Jonas Weber".to_owned() };
+        let by = Uploader { user: "user-1".parse().unwrap(), author };
+        let id = FileId::from_uuid(uuid::Uuid::from_u128(1));
+        let case = Some(CaseId::from_uuid(uuid::Uuid::nil()));
+        File::declare(id, AccountId::from_uuid(uuid::Uuid::nil()), case, declared, by, now)
+    }
+
+    fn now() -> Timestamp {
+        "2026-11-30T08:00:00Z".parse().unwrap()
+    }
+
+    /// Every way to tell the states apart that a record can be in.
+    fn states() -> Vec<File> {
+        let pending = declared_file(now());
+        let uploaded = pending.arrived(now()).unwrap();
+        let scanning = uploaded.compared(Comparison::AsDeclared, now()).unwrap();
+        let available = scanning.judged(Verdict::Clean, now()).unwrap();
+        let rejected = scanning.judged(Verdict::Threat, now()).unwrap();
+        vec![pending, uploaded, scanning, available, rejected]
     }
 
     #[test]
-    fn case_f02_names_are_disarmed_in_the_download_header() {
-        let header = |name: &str| content_disposition(&FileName::try_from(name.to_owned()).unwrap());
-        assert_eq!(header("log.txt"), "attachment; filename=\"log.txt\"; filename*=UTF-8''log.txt");
-        assert_eq!(
-            header("../../etc/\"passwd\""),
-            "attachment; filename=\"_.._etc__passwd_\"; filename*=UTF-8''_.._etc__passwd_"
-        );
-        assert_eq!(
-            header("Prüfung\u{202e}gpj.exe"),
-            "attachment; filename=\"Pr_funggpj.exe\"; filename*=UTF-8''Pr%C3%BCfunggpj.exe"
-        );
-        assert_eq!(header("..."), "attachment; filename=\"file\"; filename*=UTF-8''file");
-        assert!(FileName::try_from("a\r\nSet-Cookie: x".to_owned()).is_err());
+    fn case_f04_only_what_was_compared_and_found_clean_is_available() {
+        for verdict in [Verdict::Clean, Verdict::Threat, Verdict::NotScannable] {
+            for comparison in [Comparison::AsDeclared, Comparison::OtherContent, Comparison::OtherType] {
+                let uploaded = declared_file(now()).arrived(now()).unwrap();
+                let compared_first = uploaded
+                    .compared(comparison, now())
+                    .map(|file| file.judged(verdict, now()).unwrap_or(file));
+                let judged_first = uploaded.judged(verdict, now()).unwrap().compared(comparison, now());
+                let (one, other) = (compared_first.unwrap(), judged_first.unwrap());
+                assert_eq!(one.state, other.state, "the order of the two does not matter");
+                let good = verdict == Verdict::Clean && comparison == Comparison::AsDeclared;
+                assert_eq!(one.is_available(), good, "{verdict:?} {comparison:?}");
+            }
+        }
     }
 
     #[test]
-    fn declarations_are_bounded() {
-        assert_eq!(MediaType::try_from("Image/PNG".to_owned()).unwrap().as_str(), "image/png");
-        for bad in ["", "png", "image/", "/png", "image/png; charset=x", "image/p ng", "image//png"] {
-            assert_eq!(MediaType::try_from(bad.to_owned()), Err(FileError::MediaType), "{bad}");
+    fn each_look_happens_once() {
+        for file in states() {
+            let settled = matches!(file.state, FileState::Available { .. } | FileState::Rejected { .. });
+            assert_eq!(file.arrived(now()).is_some(), file.is_pending());
+            let uploaded = matches!(file.state, FileState::Uploaded { .. });
+            assert_eq!(file.compared(Comparison::AsDeclared, now()).is_some(), uploaded);
+            assert_eq!(file.judged(Verdict::Clean, now()).is_some(), !settled, "{:?}", file.state);
         }
-        assert_eq!(Sha256Hex::try_from("0f".repeat(32)).unwrap().bytes(), vec![0x0f; 32]);
-        assert!(Sha256Hex::try_from("0F".repeat(32)).is_err());
+        let early = declared_file(now()).judged(Verdict::Threat, now()).unwrap();
+        assert_eq!(early.judged(Verdict::Clean, now()), None, "the first verdict counts");
+    }
+
+    #[test]
+    fn each_write_counts() {
+        let mut versions = states().into_iter().map(|file| file.version);
+        assert!(versions.by_ref().take(4).eq(1..=4));
+        let both = declared_file(now()).arrived(now()).unwrap().judged(Verdict::Clean, now()).unwrap();
+        assert_eq!(both.compared(Comparison::AsDeclared, now()).unwrap().version, both.version + 1);
     }
 }
