@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::{
     },
     types::{
         AttributeValue, CancellationReason, ConditionCheck, Delete, Put, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem, error::ConditionalCheckFailedException,
+        TransactWriteItem, Update, error::ConditionalCheckFailedException,
     },
 };
 use portico_store::engine::{
@@ -74,6 +74,20 @@ impl DynamoDb {
                     .map_err(wrong)?;
                 TransactWriteItem::builder().delete(delete).build()
             }
+            Write::Add { key, amounts, at_most } => {
+                let sum = Sum::of(amounts, at_most);
+                let update = Update::builder()
+                    .table_name(self.name(key.table)?)
+                    .set_key(Some(key_attributes(key)))
+                    .update_expression(sum.update)
+                    .set_condition_expression(sum.condition)
+                    .set_expression_attribute_names(Some(sum.names))
+                    .set_expression_attribute_values(Some(sum.values))
+                    .return_values_on_condition_check_failure(all_old)
+                    .build()
+                    .map_err(wrong)?;
+                TransactWriteItem::builder().update(update).build()
+            }
             Write::Check { key, condition } => {
                 let terms = Terms::of(*condition, key.table);
                 let check = ConditionCheck::builder()
@@ -134,7 +148,8 @@ impl DynamoDb {
                     _ => failure(&error).into(),
                 })
             }
-            Write::Check { .. } => self.write_all(std::slice::from_ref(write)).await,
+            // Never alone: what is counted is counted with what it counts.
+            Write::Add { .. } | Write::Check { .. } => self.write_all(std::slice::from_ref(write)).await,
         }
     }
 
@@ -219,6 +234,44 @@ impl Terms {
             names: Some(HashMap::from([("#a".to_owned(), attribute.to_owned())])),
             values: value.map(|value| HashMap::from([(":v".to_owned(), value)])),
         }
+    }
+}
+
+/// An addition in DynamoDB's words.
+struct Sum {
+    update: String,
+    condition: Option<String>,
+    names: HashMap<String, String>,
+    values: Attributes,
+}
+
+impl Sum {
+    fn of(amounts: &[(String, i64)], at_most: &[(&'static str, u64)]) -> Self {
+        let mut names = HashMap::new();
+        let mut values = Attributes::new();
+        let mut terms = Vec::new();
+        for (place, (attribute, amount)) in amounts.iter().enumerate() {
+            names.insert(format!("#a{place}"), attribute.clone());
+            values.insert(format!(":a{place}"), AttributeValue::N(amount.to_string()));
+            terms.push(format!("#a{place} :a{place}"));
+        }
+        let mut conditions = Vec::new();
+        for (place, (attribute, most)) in at_most.iter().enumerate() {
+            let added =
+                amounts.iter().filter(|(name, _)| name == attribute).map(|(_, amount)| i128::from(*amount));
+            // What may be there before, so that the sum is no more than it may be.
+            let room = i128::from(*most).saturating_sub(added.sum());
+            names.insert(format!("#m{place}"), (*attribute).to_owned());
+            values.insert(format!(":m{place}"), AttributeValue::N(room.to_string()));
+            // No number yet is 0; a comparison with one that is not there is false.
+            conditions.push(if room >= 0 {
+                format!("(attribute_not_exists(#m{place}) OR #m{place} <= :m{place})")
+            } else {
+                format!("#m{place} <= :m{place}")
+            });
+        }
+        let condition = (!conditions.is_empty()).then(|| conditions.join(" AND "));
+        Self { update: format!("ADD {}", terms.join(", ")), condition, names, values }
     }
 }
 

@@ -24,6 +24,7 @@ use jiff::Timestamp;
 use portico_domain::{
     Clock, Random,
     cases::{CaseProcess, ProcessError},
+    files::{FileRules, FileRulesError, FileSettings},
 };
 use portico_salesforce::{Pace, Salesforce, SalesforceError};
 use portico_store::{
@@ -77,6 +78,9 @@ pub enum BootError {
     /// What it is told of the org's cases is not right.
     #[error(transparent)]
     CaseProcess(#[from] ProcessError),
+    /// What it is told of files is not right.
+    #[error(transparent)]
+    FileRules(#[from] FileRulesError),
     /// No Salesforce client can be made.
     #[error(transparent)]
     Salesforce(#[from] SalesforceError),
@@ -201,6 +205,24 @@ impl Cloud {
             text("CASE_TYPES")?,
             text("CASE_FIELDS_SHOWN")?,
         )?)
+    }
+
+    /// How much clients may keep, under which categories, and for how long: the variables `FILE_BYTES_MAX`,
+    /// `CASE_FILES_MAX`, `CASE_FILES_BYTES_MAX`, `ACCOUNT_FILES_BYTES_MAX`, `FILE_CATEGORIES` and
+    /// `FILE_RETENTION_DAYS`; the last two may be `none`.
+    ///
+    /// # Errors
+    /// [`BootError`] names what is missing or not what it should be.
+    pub fn file_rules(&self) -> Result<FileRules, BootError> {
+        let text = |name| self.settings.text(name);
+        Ok(FileRules::new(FileSettings {
+            file_bytes: text("FILE_BYTES_MAX")?,
+            case_files: text("CASE_FILES_MAX")?,
+            case_bytes: text("CASE_FILES_BYTES_MAX")?,
+            account_bytes: text("ACCOUNT_FILES_BYTES_MAX")?,
+            categories: text("FILE_CATEGORIES")?,
+            retention_days: text("FILE_RETENTION_DAYS")?,
+        })?)
     }
 
     /// The JSON in the secret that a variable names.

@@ -21,6 +21,7 @@ use crate::{
     Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant,
     engine::{Condition, Query, Table, WRITES_MAX, Write},
     keys,
+    usage::count_acts,
 };
 
 /// Most entries that are sealed in one transaction: each takes two writes, and the head takes one.
@@ -125,6 +126,8 @@ impl Store {
             let mut writes = marks;
             writes.extend(sealed_entries);
             writes.push(put_head(account, before, head)?);
+            // In the same transaction: what is counted is what is in the trail, each act once.
+            writes.extend(count_acts(account, &left));
             match self.attempt(writes).await? {
                 Ok(()) => return Ok(left.len()),
                 Err(refused) => {

@@ -24,6 +24,8 @@ pub enum Table {
     SyncRuns,
     Audit,
     AuditHeads,
+    Archives,
+    Usage,
 }
 
 impl Table {
@@ -47,6 +49,8 @@ impl Table {
             Self::SyncRuns => "SYNC_RUNS_TABLE",
             Self::Audit => "AUDIT_TABLE",
             Self::AuditHeads => "AUDIT_HEADS_TABLE",
+            Self::Archives => "ARCHIVES_TABLE",
+            Self::Usage => "USAGE_TABLE",
         }
     }
 
@@ -69,6 +73,8 @@ impl Table {
             Self::SyncRuns => ("section", Some("name")),
             Self::Audit => ("account", Some("sequence")),
             Self::AuditHeads => ("account", None),
+            Self::Archives => ("account", Some("archive")),
+            Self::Usage => ("account", Some("entry")),
         }
     }
 }
@@ -131,6 +137,16 @@ pub enum Write {
         key: Key,
         /// On which condition.
         condition: Condition,
+    },
+    /// Adds to numbers of an item, which begin at 0; makes the item if there is none. Nobody has to read it first, so
+    /// writers do not get into each other's way.
+    Add {
+        /// Which item.
+        key: Key,
+        /// What is added to which attribute.
+        amounts: Vec<(String, i64)>,
+        /// What an attribute may be afterwards, at most; refused otherwise.
+        at_most: Vec<(&'static str, u64)>,
     },
     /// Writes nothing, but fails the transaction if the condition does not hold.
     Check {

@@ -8,7 +8,7 @@
 //! | cases | account / case; indexes `by-activity`, `by-raiser`, `by-contact` | one case; the cases of an account or of a person in it, newest activity first |
 //! | case_activity | account#case / time#entry | a case's timeline, newest first |
 //! | time_entries | account#case / entry | what was worked on a case |
-//! | files | account / file; index `by-case` | one file; a case's files |
+//! | files | account / file; indexes `by-case`, `by-due` | one file; a case's files; files of which somebody has to decide whether they go |
 //! | invoices | account / invoice | one invoice; an account's invoices |
 //! | counters | series | the last number given in a series |
 //! | idempotency | hash of tenant, user, operation and key | what a repeated command already did |
@@ -19,12 +19,15 @@
 //! | sync_runs | section / name | runs that hold the portal against Salesforce, newest first; their leases; how far they have come |
 //! | audit | account / sequence; account#events / event | an account's audit trail; which events are in it |
 //! | audit_heads | account | where an account's audit trail ends |
+//! | archives | account / archive | an archive of a case's files, while somebody waits for it |
+//! | usage | account / `space`, `space#`case, `acts#`month | how much room files take; how often what was done |
 //!
 //! Three rules hold everywhere:
 //! 1. An account's records are reached through a [`Tenant`], and a `Tenant` comes only out of a stored record.
 //! 2. A command's effect, its idempotency record and its outbox event are one transaction ([`Ticket`]).
 //! 3. Every replaced record names the version that it replaces; a lost race is an error, never a lost update.
 
+mod archives;
 mod audit;
 mod cases;
 mod contracts;
@@ -40,6 +43,7 @@ mod people;
 mod runs;
 mod tenant;
 mod tickets;
+mod usage;
 
 use std::sync::Arc;
 
@@ -49,7 +53,7 @@ use portico_domain::events::Event;
 pub use audit::{SEALED_AT_ONCE_MAX, Stretch};
 pub use cases::{LINES_AT_ONCE, LineChange};
 pub use cursor::{Cursor, CursorError, Page, PageSize};
-pub use files::Arrival;
+pub use files::{Declared, Versions};
 pub use invoices::{Issue, IssueError};
 pub use links::{Link, Linked};
 pub use live::{Connection, Listener, LiveTicket, TICKET_LIFE};

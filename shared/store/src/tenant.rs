@@ -1,6 +1,11 @@
 //! The capability to reach one account's records.
 
-use portico_domain::{AccountId, cases::Case, events::Event, files::ObjectKey};
+use portico_domain::{
+    AccountId,
+    cases::Case,
+    events::Event,
+    files::{File, ObjectKey},
+};
 
 use crate::Link;
 
@@ -23,6 +28,11 @@ impl Tenant {
     /// The account that a committed event is about.
     pub fn of_event(event: &Event) -> Self {
         Self::new(event.account)
+    }
+
+    /// The account of a stored file.
+    pub fn of_file(file: &File) -> Self {
+        Self::new(file.account)
     }
 
     /// The account of a stored case.

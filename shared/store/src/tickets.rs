@@ -143,18 +143,32 @@ impl Store {
         &self,
         ticket: &Ticket,
         made: &str,
-        mut effect: Vec<Write>,
+        effect: Vec<Write>,
     ) -> Result<Commit, StoreError> {
+        // The ticket was free; something else stood in the way.
+        self.try_command(ticket, made, effect).await?.map_err(|_| StoreError::Conflict)
+    }
+
+    /// As [`Store::command`]. The inner error says which conditions of the effect did not hold, write by write.
+    pub(crate) async fn try_command(
+        &self,
+        ticket: &Ticket,
+        made: &str,
+        mut effect: Vec<Write>,
+    ) -> Result<Result<Commit, Vec<Option<Refused>>>, StoreError> {
         effect.insert(0, ticket.spend(made)?);
         match self.attempt(effect).await? {
-            Ok(()) => Ok(Commit::Done),
-            Err(refused) => match refused.into_iter().next().flatten() {
-                Some(Refused { item: Some(item) }) => {
-                    Ok(Commit::Repeated(ticket.judge(keys::record(Table::Idempotency, item)?)))
+            Ok(()) => Ok(Ok(Commit::Done)),
+            Err(refused) => {
+                let mut refused = refused.into_iter();
+                match refused.next().flatten() {
+                    Some(Refused { item: Some(item) }) => {
+                        let repeat = ticket.judge(keys::record(Table::Idempotency, item)?);
+                        Ok(Ok(Commit::Repeated(repeat)))
+                    }
+                    Some(Refused { item: None }) | None => Ok(Err(refused.collect())),
                 }
-                // The ticket was free; something else stood in the way.
-                Some(Refused { item: None }) | None => Err(StoreError::Conflict),
-            },
+            }
         }
     }
 

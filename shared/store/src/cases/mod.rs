@@ -10,21 +10,22 @@ use portico_domain::{
     billing::TimeEntry,
     cases::{Case, Happening, TimelineEntry},
     events::Event,
-    files::File,
+    files::{File, FileRules, Space},
 };
 use serde_dynamo::Item;
 
 use crate::{
     Commit, Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant, Ticket,
     engine::{Condition, Index, Query, Table, Write},
-    files::put_file,
+    files::{Declared, put_file},
     keys,
     links::{Link, Linked},
     outbox,
+    usage::Room,
 };
 
 pub use lines::{LINES_AT_ONCE, LineChange};
-pub(crate) use timeline::put_timeline;
+pub(crate) use timeline::{delete_line, put_timeline};
 
 /// Most time entries of one case that are read: more than one invoice holds.
 const TIME_ENTRIES_MAX: u16 = 2_500;
@@ -75,22 +76,34 @@ fn link(case: &Case) -> Option<Link> {
 }
 
 impl Store {
-    /// A client's case: the case, the files that come with it, the ticket and the event, or none of them.
+    /// A client's case: the case, the files that come with it, the lines that tell of those that are there already, the
+    /// ticket and the event, or none of them. Files are in their first version if they are declared with the case, and
+    /// in their next if they were staged for it.
     ///
     /// # Errors
-    /// [`StoreError`] if the engine fails; then nothing was written, or the same ticket finds what was.
+    /// [`StoreError::Conflict`] if somebody else wrote a staged file first; [`StoreError`] if the engine fails; then
+    /// nothing was written, or the same ticket finds what was.
     pub async fn open_case(
         &self,
         ticket: &Ticket,
         case: &Case,
         files: &[File],
+        entries: &[TimelineEntry],
+        rules: &FileRules,
         event: &Event,
-    ) -> Result<Commit, StoreError> {
+    ) -> Result<Declared, StoreError> {
+        let tenant = Tenant::new(case.account);
+        let declared = files.iter().filter(|file| file.version == 1).map(|file| &file.declared);
+        let mut room = Room::of_account(&tenant, Space::of(declared), rules);
+        room.and_of_case(case.id, Space::of(files.iter().map(|file| &file.declared)), rules);
         let mut effect = vec![put_case(case, Condition::Absent)?, outbox::announce(event)?];
         for file in files {
-            effect.push(put_file(file, Condition::Absent)?);
+            effect.push(put_file(file, replacing(file.version))?);
         }
-        self.command(ticket, &case.id.to_string(), effect).await
+        for entry in entries {
+            effect.push(put_timeline(case, entry)?);
+        }
+        self.command_with_room(ticket, &case.id.to_string(), effect, room).await
     }
 
     /// A client's change of a case: its next version, what goes on the timeline, the ticket and the event, or

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use portico_domain::{
-    EntryId,
+    CaseId, EntryId,
     cases::{Case, TimelineEntry},
 };
 
@@ -39,6 +39,13 @@ pub(super) fn replace_timeline(case: &Case, entry: &TimelineEntry, shown: bool) 
 
 fn delete(case: &Case, entry: &TimelineEntry) -> Write {
     Write::Delete { key: key(case, sort(entry)), condition: Condition::Always }
+}
+
+/// A line that goes for good, of those that the portal wrote.
+pub(crate) fn delete_line(tenant: &Tenant, case: CaseId, entry: EntryId) -> Option<Write> {
+    let sort = place(entry.made_at()?, entry);
+    let key = keys::key(Table::CaseActivity, keys::case_partition(tenant, case), Some(sort));
+    Some(Write::Delete { key, condition: Condition::Always })
 }
 
 fn key(case: &Case, sort: String) -> Key {
