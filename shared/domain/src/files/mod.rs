@@ -1,5 +1,6 @@
 //! Files: declared by the client, kept by the store under a key of ours, shown once they are really there.
 
+mod links;
 mod parts;
 
 use jiff::{SignedDuration, Timestamp};
@@ -10,6 +11,7 @@ use crate::{
     text::{Line, TextError},
 };
 
+pub use links::PresignedRequest;
 pub use parts::{MultipartId, PART_BYTES, PARTS_MAX, Part, SINGLE_BYTES_MAX, StoredPart, cut};
 
 /// Most characters of a file's name.
