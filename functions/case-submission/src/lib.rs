@@ -24,7 +24,7 @@ use portico_domain::{
 use portico_http::{
     ClientCaller, CommandRefusals, IdempotencyKey, Made, Once, Problem, SignedInRefusals, Upload, finish,
     repeated,
-    views::{CaseView, ContractReference, FileView, StoreRequest},
+    views::{CaseView, ContractReference, FileView},
 };
 use portico_salesforce::{Pace, Salesforce, SalesforceError};
 use portico_store::{Commit, Store, StoreError, engine::Table};
@@ -191,17 +191,10 @@ fn files_of(case: &Case, caller: &ClientCaller, declared: &[Declaration], now: T
 }
 
 async fn upload(deps: &Deps, file: &File, now: Timestamp) -> Result<Upload, Problem> {
-    let signed = deps.bucket.presign_upload(&file.key().to_string(), &file.declared, UPLOAD_WINDOW).await;
-    let signed = signed.map_err(|error| Problem::internal(&error))?;
-    Ok(Upload {
-        file: FileView::from(file),
-        upload: StoreRequest {
-            method: signed.method,
-            url: signed.url,
-            headers: signed.headers.into_iter().collect(),
-            expires_at: now.saturating_add(UPLOAD_WINDOW).unwrap_or(now),
-        },
-    })
+    let key = file.key().to_string();
+    let signed = deps.bucket.presign_upload(&key, &file.declared, now, UPLOAD_WINDOW).await;
+    let upload = signed.map_err(|error| Problem::internal(&error))?;
+    Ok(Upload { file: FileView::from(file), upload: upload.into() })
 }
 
 /// The case that an earlier attempt committed before it died.

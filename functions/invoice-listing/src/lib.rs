@@ -155,8 +155,9 @@ async fn pdf(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -
     let name = FileName::try_from(format!("invoice-{}.pdf", invoice.number.as_str()))
         .map_err(|error| Problem::internal(&error))?;
     let disposition = content_disposition(&name);
+    let (key, now) = (&rendered.key, deps.clock.now());
     let signed =
-        deps.bucket.presign_download(&rendered.key, &disposition, "application/pdf", DOWNLOAD_WINDOW).await;
+        deps.bucket.presign_download(key, &disposition, "application/pdf", now, DOWNLOAD_WINDOW).await;
     let url = signed.map_err(|error| Problem::internal(&error))?.url;
     let location = HeaderValue::try_from(url).map_err(|error| Problem::internal(&error))?;
     seen(&deps, &caller, Access::InvoiceDownloaded { invoice: invoice.id }).await?;

@@ -8,8 +8,7 @@ use axum::{
     extract::{FromRef, Path, State},
 };
 use http::StatusCode;
-use jiff::Timestamp;
-use portico_aws::{BootError, Bucket, Cloud, Function, ObjectError, PresignedRequest};
+use portico_aws::{BootError, Bucket, Cloud, Function};
 use portico_domain::{
     Clock, FileId, Random,
     events::{Access, Event, Fact},
@@ -135,9 +134,10 @@ async fn upload(
             Err(answer) => return answer,
         },
     };
-    let signed = deps.bucket.presign_upload(&file.key().to_string(), &file.declared, UPLOAD_WINDOW).await;
-    let upload = request(signed, now.saturating_add(UPLOAD_WINDOW).unwrap_or(now))?;
-    let body = Upload { file: FileView::from(&file), upload };
+    let key = file.key().to_string();
+    let signed = deps.bucket.presign_upload(&key, &file.declared, now, UPLOAD_WINDOW).await;
+    let upload = signed.map_err(|error| Problem::internal(&error))?;
+    let body = Upload { file: FileView::from(&file), upload: upload.into() };
     Made::keep(&deps.store, &ticket, StatusCode::CREATED, &body, format!("/files/{}", file.id)).await
 }
 
@@ -174,19 +174,11 @@ async fn download(
     let disposition = content_disposition(&file.declared.name);
     let content_type = file.declared.content_type.as_str();
     let key = file.key().to_string();
-    let signed = deps.bucket.presign_download(&key, &disposition, content_type, DOWNLOAD_WINDOW).await;
-    let download = request(signed, now.saturating_add(DOWNLOAD_WINDOW).unwrap_or(now))?;
+    let signed = deps.bucket.presign_download(&key, &disposition, content_type, now, DOWNLOAD_WINDOW).await;
+    let download = signed.map_err(|error| Problem::internal(&error))?;
     // Whoever has the link has the content: nobody gets it off the record.
     let fact = Fact::Accessed(Access::FileDownloaded { case: case.id, file: id });
     let event = Event::about(&case, fact, now, &deps.random).by(caller.actor());
     on_record(&deps.store, &event).await?;
-    Ok(Json(Download { file: FileView::from(&file), download }))
-}
-
-fn request(
-    signed: Result<PresignedRequest, ObjectError>,
-    expires_at: Timestamp,
-) -> Result<StoreRequest, Problem> {
-    let PresignedRequest { method, url, headers } = signed.map_err(|error| Problem::internal(&error))?;
-    Ok(StoreRequest { method, url, headers: headers.into_iter().collect(), expires_at })
+    Ok(Json(Download { file: FileView::from(&file), download: download.into() }))
 }

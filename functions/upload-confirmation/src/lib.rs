@@ -3,8 +3,7 @@
 //! The event only says that something may be there. What counts is what the store says of the object now, held
 //! against what the client declared.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
-use portico_aws::{BootError, Bucket, Cloud, Function, ObjectError};
+use portico_aws::{BootError, Bucket, Checksum, Cloud, Function, ObjectError};
 use portico_domain::{
     Clock, Random,
     cases::{Happening, TimelineEntry},
@@ -103,8 +102,8 @@ async fn confirm(deps: Deps, key: String) -> Result<(), ConfirmError> {
 /// The store has checked length and SHA-256 at the upload, because they were signed; this looks once more.
 async fn as_declared(deps: &Deps, key: &str, file: &File) -> Result<bool, ConfirmError> {
     let Some(facts) = deps.bucket.facts(key).await? else { return Ok(false) };
-    let sha256 = BASE64_STANDARD.encode(file.declared.sha256.bytes());
-    Ok(facts.size == file.declared.size && facts.sha256.is_none_or(|stored| stored == sha256))
+    let declared = Checksum::of_whole(&file.declared.sha256);
+    Ok(facts.size == file.declared.size && facts.checksum.is_none_or(|stored| stored == declared))
 }
 
 async fn arrival(deps: &Deps, tenant: &Tenant, file: &File) -> Result<Option<Arrival>, ConfirmError> {

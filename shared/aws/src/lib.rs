@@ -35,7 +35,10 @@ use serde::de::DeserializeOwned;
 
 pub use function::{Function, FunctionError};
 pub use metrics::{Metric, Metrics, NAMESPACE};
-pub use objects::{Bucket, ObjectError, ObjectFacts, PresignedRequest};
+pub use objects::{
+    BEGINNING_BYTES_MAX, Bucket, Checksum, Joined, OBJECT_BYTES_MAX, ObjectContent, ObjectError, ObjectFacts,
+    ObjectWriter,
+};
 pub use push::{Push, PushError, Pushed};
 pub use queues::{
     Batch, BatchAnswer, DeadLetters, Failure, Message, Note, Queue, QueueError, Redriven, Verdict,

@@ -137,7 +137,8 @@ pub async fn case_t07_links_work_only_as_given(scene: &Scene) {
         Cloud::new(Settings::new(settings), portico_aws::system_clock(), portico_aws::system_random());
     let key = own.path().splitn(3, '/').nth(2).unwrap();
     let bucket = cloud.bucket("FILES_BUCKET").unwrap();
-    let link = bucket.presign_download(key, "attachment", "text/plain", SHORT).await.unwrap();
+    let now = portico_aws::system_clock().now();
+    let link = bucket.presign_download(key, "attachment", "text/plain", now, SHORT).await.unwrap();
     let link: Url = link.url.parse().unwrap();
     assert_eq!(fetch(scene, Method::GET, &link).await.status, 200);
     tokio::time::sleep(AFTERWARDS).await;

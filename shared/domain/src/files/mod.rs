@@ -14,6 +14,7 @@ mod content;
 mod declaration;
 mod disposal;
 mod keys;
+mod links;
 mod names;
 mod parts;
 mod rules;
@@ -34,6 +35,7 @@ pub use disposal::{
     Disposal, LOOK_AGAIN, PENDING_GRACE, REJECTED_SHOWN, STAGED_LIFE, STUCK_AFTER, UNDO_WINDOW,
 };
 pub use keys::{ArchiveKey, ForeignKey, ObjectKey};
+pub use links::PresignedRequest;
 pub use names::{FILE_NAME_MAX, FileName, Folder, NameError, content_disposition, disposition_of};
 pub use parts::{MultipartId, PART_BYTES, PARTS_MAX, Part, SINGLE_BYTES_MAX, StoredPart, cut};
 pub use rules::{CASE_FILES_MAX, Category, FileRules, FileRulesError, FileSettings, NoRoom, Space};

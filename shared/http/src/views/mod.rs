@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use portico_domain::{
     billing::{Invoice, Line},
-    files::File,
+    files::{File, PresignedRequest},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -189,4 +189,11 @@ pub struct StoreRequest {
     /// When it lapses.
     #[schema(value_type = String, format = DateTime)]
     pub expires_at: Timestamp,
+}
+
+impl From<PresignedRequest> for StoreRequest {
+    fn from(signed: PresignedRequest) -> Self {
+        let PresignedRequest { method, url, headers, expires_at } = signed;
+        Self { method, url, headers: headers.into_iter().collect(), expires_at }
+    }
 }

@@ -1,10 +1,10 @@
 //! Functions behind the API and the function URL.
 
-use base64::{Engine as _, prelude::BASE64_STANDARD};
 use fake_salesforce::faults::{Effect, Rule};
 use http::{Method, StatusCode};
 use jiff::SignedDuration;
 use lambda_http::{Body, RequestExt};
+use portico_aws::Checksum;
 use portico_domain::{
     audit::{Actor, ActorRole, Verifier},
     cases::{ClosingReason, Happening, TimelineEntry},
@@ -450,7 +450,7 @@ pub async fn lets_a_file_in(sample: &Sample) {
     let bucket = world.stack.cloud().bucket("FILES_BUCKET").unwrap();
     let facts = bucket.facts(&file.key().to_string()).await.unwrap().unwrap();
     assert_eq!(facts.size, file.declared.size);
-    assert_eq!(facts.sha256, Some(BASE64_STANDARD.encode(file.declared.sha256.bytes())));
+    assert_eq!(facts.checksum, Some(Checksum::of_whole(&file.declared.sha256)));
 }
 
 async fn downloads(sample: &Sample, by: (&str, ActorRole)) {

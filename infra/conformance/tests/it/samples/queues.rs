@@ -354,6 +354,7 @@ pub async fn renders_an_invoice(sample: &Sample) {
         &rendered.key,
         "inline",
         "application/pdf",
+        world.stack.clock.now(),
         jiff::SignedDuration::from_mins(1),
     );
     let pdf = reqwest::get(link.await.unwrap().url).await.unwrap().bytes().await.unwrap();

@@ -1,0 +1,78 @@
+//! A bucket: links that the store itself enforces, objects that go up in parts, and content as a stream.
+
+mod content;
+mod erasure;
+mod facts;
+mod links;
+mod parts;
+mod writer;
+
+use std::time::Duration;
+
+use aws_sdk_s3::{
+    Client,
+    config::timeout::TimeoutConfig,
+    error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    primitives::ByteStream,
+};
+use bytes::Bytes;
+
+pub use content::{BEGINNING_BYTES_MAX, ObjectContent};
+pub use facts::{Checksum, ObjectFacts};
+pub use parts::Joined;
+pub use writer::{OBJECT_BYTES_MAX, ObjectWriter};
+
+/// One bucket.
+#[derive(Debug, Clone)]
+pub struct Bucket {
+    client: Client,
+    name: String,
+}
+
+/// The store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the object store failed: {0}")]
+pub struct ObjectError(String);
+
+impl Bucket {
+    pub(crate) fn new(client: Client, name: String) -> Self {
+        Self { client, name }
+    }
+
+    /// Keeps a document of ours.
+    ///
+    /// # Errors
+    /// [`ObjectError`] if the store fails.
+    pub async fn put(&self, key: &str, content_type: &str, content: Bytes) -> Result<(), ObjectError> {
+        self.client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .content_type(content_type)
+            .body(ByteStream::from(content))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(failed)
+    }
+}
+
+/// What went wrong, with everything that the SDK knows of it.
+fn failed<E, R>(error: SdkError<E, R>) -> ObjectError
+where
+    E: std::error::Error + 'static,
+    R: std::fmt::Debug + 'static,
+{
+    ObjectError(DisplayErrorContext(error).to_string())
+}
+
+/// S3's own code for what it refused.
+fn code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> Option<&str> {
+    error.as_service_error().and_then(ProvideErrorMetadata::code)
+}
+
+/// For calls that take longer than others: how long one attempt and all of them may take.
+fn patience(attempt: Duration, all: Duration) -> aws_sdk_s3::config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt).operation_timeout(all).build();
+    aws_sdk_s3::config::Builder::new().timeout_config(timeouts)
+}
