@@ -21,7 +21,7 @@ pub struct Deps {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let deps = Deps { store: cloud.store(&[Table::Audit, Table::AuditHeads])? };
+    let deps = Deps { store: cloud.store(&[Table::Audit, Table::AuditHeads, Table::Usage])? };
     Ok(Function::event(move |batch: Batch, _| {
         let deps = deps.clone();
         async move { Ok::<_, std::convert::Infallible>(record(&deps, batch).await) }

@@ -11,17 +11,14 @@ use http::StatusCode;
 use portico_aws::{BootError, Cloud, Function};
 use portico_domain::{
     Clock, FileId, Random,
-    cases::{
-        Author, Case, CaseProcess, CommentText, FILES_MENTIONED_MAX, FileMention, Happening, Side,
-        TimelineEntry,
-    },
+    cases::{Case, CaseProcess, CommentText, FILES_MENTIONED_MAX, FileMention, Happening, TimelineEntry},
     events::Fact,
     files::File,
 };
 use portico_http::{
     AccountChoice, Amended, Amendment, Caller, ClientCaller, FieldCode, Fields, IdempotencyKey, Made, Once,
-    PageBody, PageQuery, Problem, RecordCommandRefusals, RecordRefusals, Unfit, cursor_refused, finish,
-    views::TimelineEntryView, visible_case,
+    PageBody, PageQuery, Problem, RecordCommandRefusals, RecordRefusals, Unfit, cursor_refused, files_shown,
+    finish, views::TimelineEntryView, visible_case,
 };
 use portico_store::{Store, engine::Table};
 use serde::Deserialize;
@@ -129,7 +126,7 @@ async fn add(
         None => {
             let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &id).await?;
             let (body, files) = comment.check(&deps.store, &caller, &case).await?;
-            let author = Author { side: Side::Client, name: caller.name().to_owned() };
+            let author = caller.author();
             let said = Happening::Commented { body: body.into(), author, files };
             let fact = |case: &Case, entry: &TimelineEntry| Fact::CommentAdded {
                 case: case.id,
@@ -144,8 +141,9 @@ async fn add(
         Amended::Answered(made) => return Ok(made),
     };
     // What somebody just said is shown to them.
-    let shown =
-        TimelineEntryView::new(&entry, caller.viewer(), &deps.process).ok_or_else(Problem::not_found)?;
+    let named = files_shown(&deps.store, caller.tenant(), caller.viewer(), [&entry]).await?;
+    let shown = TimelineEntryView::new(&entry, caller.viewer(), &deps.process, &named)
+        .ok_or_else(Problem::not_found)?;
     let location = format!("/cases/{}/comments", case.id);
     Made::keep(&deps.store, &ticket, StatusCode::CREATED, &shown, location).await
 }
@@ -168,7 +166,7 @@ impl CommentBody {
                 Ok(id) => store.file(caller.tenant(), id).await?,
                 Err(_) => None,
             };
-            let own = file.filter(|file| file.case == case.id && file.is_available());
+            let own = file.filter(|file| file.case == Some(case.id) && file.is_shown_to(caller.viewer()));
             let pointer = format!("/files/{place}");
             mentions.extend(fields.take(&pointer, own.ok_or(NO_SUCH_FILE)).map(mention));
         }
@@ -206,7 +204,9 @@ async fn list(
     let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &id).await?;
     let found = deps.store.timeline(&case, page.size, page.cursor).await?.map_err(cursor_refused)?;
     let comments = found.items.iter().filter(|entry| matches!(entry.happening, Happening::Commented { .. }));
-    let items =
-        comments.filter_map(|entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process)).collect();
+    let comments: Vec<_> = comments.collect();
+    let named = files_shown(&deps.store, caller.tenant(), caller.viewer(), comments.iter().copied()).await?;
+    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process, &named);
+    let items = comments.into_iter().filter_map(shown).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }

@@ -12,7 +12,7 @@ use portico_aws::{BootError, Cloud, Function};
 use portico_domain::cases::CaseProcess;
 use portico_http::{
     AccountChoice, Caller, ListRefusals, PageBody, PageQuery, Problem, RecordRefusals, cursor_refused,
-    finish,
+    files_shown, finish,
     views::{CaseSummaryView, CaseView, FileView, TimelineEntryView},
     visible_case,
 };
@@ -26,6 +26,8 @@ pub use freshness::Freshness;
 
 /// Lines of the timeline that come with a case.
 const LATEST: u16 = 25;
+/// Files that come with a case.
+const FILES_SHOWN: u16 = 100;
 
 /// What this function works with.
 #[derive(Clone)]
@@ -80,7 +82,8 @@ pub struct CaseDetail {
     /// The case.
     #[serde(flatten)]
     case: CaseView,
-    /// Its files, oldest first; only those that can be downloaded.
+    /// Its newest files that can be downloaded, each in its latest version, newest first. `GET /cases/{caseId}/files` has
+    /// all of them.
     files: Vec<FileView>,
     /// What happened, newest first: the latest 25 lines, of which those are here that the caller is shown.
     timeline: Vec<TimelineEntryView>,
@@ -145,14 +148,20 @@ async fn detail(
     let watermark = deps.freshness.watermark().await;
     let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &id).await?;
     let latest = PageSize::new(LATEST).unwrap_or(PageSize::DEFAULT);
-    let (files, timeline) =
-        tokio::join!(deps.store.files(caller.tenant(), case.id), deps.store.timeline(&case, latest, None),);
+    let newest = PageSize::new(FILES_SHOWN).unwrap_or(PageSize::DEFAULT);
+    let (files, timeline) = tokio::join!(
+        deps.store.files_page(caller.tenant(), case.id, newest, None),
+        deps.store.timeline(&case, latest, None),
+    );
     let mut view = CaseView::new(&case, caller.viewer(), &deps.process);
     freshness::confirm(&mut view.summary, watermark.as_ref());
     let timeline = timeline?.map_err(cursor_refused)?;
-    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process);
+    let files = files?.map_err(cursor_refused)?.items;
+    let files = files.iter().filter(|file| file.superseded_by.is_none() && file.is_shown_to(caller.viewer()));
+    let named = files_shown(&deps.store, caller.tenant(), caller.viewer(), &timeline.items).await?;
+    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process, &named);
     Ok(Json(CaseDetail {
-        files: files?.iter().filter(|file| file.is_available()).map(FileView::from).collect(),
+        files: files.map(|file| FileView::new(file, caller.viewer())).collect(),
         timeline: timeline.items.iter().filter_map(shown).collect(),
         timeline_cursor: timeline.next.map(|cursor| cursor.to_string()),
         case: view,
@@ -181,7 +190,8 @@ async fn timeline(
 ) -> Result<Json<PageBody<TimelineEntryView>>, Problem> {
     let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &id).await?;
     let found = deps.store.timeline(&case, page.size, page.cursor).await?.map_err(cursor_refused)?;
-    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process);
+    let named = files_shown(&deps.store, caller.tenant(), caller.viewer(), &found.items).await?;
+    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process, &named);
     let items = found.items.iter().filter_map(shown).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }

@@ -1,11 +1,11 @@
 //! What a client sends, and what of it is a case.
 
 use portico_domain::{
-    ContractId, SalesforceId, UserId,
+    ContractId, FileId, SalesforceId, UserId,
     cases::{CaseType, Draft, FILES_WITH_CASE_MAX, Priority, RelatedContract},
-    files::Declaration,
+    files::{File, FileState},
 };
-use portico_http::{ClientCaller, FieldCode, Fields, FileBody, Problem, Unfit};
+use portico_http::{ClientCaller, FieldCode, Fields, FileBody, FileWish, Problem, Unfit};
 use portico_store::StoreError;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -44,6 +44,10 @@ pub struct CaseBody {
     #[serde(default)]
     #[schema(max_items = 10)]
     files: Vec<FileBody>,
+    /// Files that were staged for it with `POST /files`, by id: together with `files` up to 10.
+    #[serde(default)]
+    #[schema(max_items = 10)]
+    staged_files: Vec<String>,
 }
 
 /// How urgent a case is.
@@ -71,35 +75,16 @@ pub(crate) fn priority_name(priority: Priority) -> &'static str {
 impl CaseBody {
     /// The draft and the files in it. What it names must be the caller's own; a foreign record and none at all are
     /// refused alike.
-    pub(crate) async fn check(
-        self,
-        deps: &Deps,
-        caller: &ClientCaller,
-    ) -> Result<(Draft, Vec<Declaration>), Problem> {
+    pub(crate) async fn check(self, deps: &Deps, caller: &ClientCaller) -> Result<(Draft, Files), Problem> {
         let mut fields = Fields::new();
         let subject = fields.take("/subject", self.subject.try_into());
         let description = fields.take("/description", self.description.try_into());
         let kind = fields.take("/type", known_type(deps, self.kind));
         let contract = fields.take("/contract", own_contract(deps, caller, self.contract).await?);
         let contact = fields.take("/contact", own_colleague(deps, caller, self.contact).await?);
-        let count = if self.files.len() > FILES_WITH_CASE_MAX { Err(TOO_MANY_FILES) } else { Ok(()) };
-        let few_enough = fields.take("/files", count);
-        let places = self.files.into_iter().take(FILES_WITH_CASE_MAX).enumerate();
-        let files: Option<Vec<Declaration>> =
-            // Every file is looked at, so that all that is wrong is said at once.
-            places.map(|(place, file)| file.take(&format!("/files/{place}"), &mut fields)).collect::<Vec<_>>()
-                .into_iter()
-                .collect();
-        match (subject, description, kind, contract, contact, few_enough, files) {
-            (
-                Some(subject),
-                Some(description),
-                Some(kind),
-                Some(contract),
-                Some(contact),
-                Some(()),
-                Some(files),
-            ) => {
+        let files = take_files(deps, caller, self.files, self.staged_files, &mut fields).await?;
+        match (subject, description, kind, contract, contact, files) {
+            (Some(subject), Some(description), Some(kind), Some(contract), Some(contact), Some(files)) => {
                 let priority = self.priority;
                 Ok((Draft { subject, description, kind, priority, contract, contact }, files))
             }
@@ -110,11 +95,67 @@ impl CaseBody {
 
 const TOO_MANY_FILES: Unfit =
     Unfit(FieldCode::TooMany, "must be at most 10 files; add more to the case afterwards");
+const NO_SUCH_FILE: Unfit =
+    Unfit(FieldCode::UnknownValue, "is not a file that you staged, or is not one any more");
+const REPLACES_NONE: Unfit = Unfit(FieldCode::UnknownValue, "must be left out: a new case has no files yet");
 const NO_SUCH_TYPE: Unfit = Unfit(FieldCode::UnknownValue, "is not one of the types in GET /cases/choices");
 const NO_SUCH_CONTRACT: Unfit =
     Unfit(FieldCode::UnknownValue, "is not one of the contracts in GET /cases/choices");
 const NO_SUCH_CONTACT: Unfit =
     Unfit(FieldCode::UnknownValue, "is not one of the contacts in GET /cases/choices");
+
+/// The files that come with a case.
+pub(crate) struct Files {
+    /// Declared with it, to be uploaded.
+    pub(crate) declared: Vec<FileWish>,
+    /// Staged for it before.
+    pub(crate) staged: Vec<File>,
+}
+
+/// Every file is looked at, so that all that is wrong is said at once.
+async fn take_files(
+    deps: &Deps,
+    caller: &ClientCaller,
+    files: Vec<FileBody>,
+    ids: Vec<String>,
+    fields: &mut Fields,
+) -> Result<Option<Files>, Problem> {
+    let count = files.len().saturating_add(ids.len());
+    let few_enough = if count > FILES_WITH_CASE_MAX { Err(TOO_MANY_FILES) } else { Ok(()) };
+    if fields.take("/files", few_enough).is_none() {
+        return Ok(None);
+    }
+    let (mut declared, mut staged) = (Some(Vec::new()), Some(Vec::new()));
+    for (place, file) in files.into_iter().enumerate() {
+        let at = format!("/files/{place}");
+        let wish = file.take(&at, &deps.rules, &deps.store, caller.tenant(), fields).await?;
+        let new = wish.map(|wish| if wish.replaces.is_none() { Ok(wish) } else { Err(REPLACES_NONE) });
+        let new = new.and_then(|new| fields.take(&format!("{at}/replaces"), new));
+        declared = declared.zip(new).map(|(mut all, wish)| {
+            all.push(wish);
+            all
+        });
+    }
+    for (place, id) in ids.iter().enumerate() {
+        let file = staged_file(deps, caller, id).await?;
+        // The same one twice would be one file that is counted as two.
+        let named_before = ids.iter().take(place).any(|other| other == id);
+        let file = file.filter(|_| !named_before).ok_or(NO_SUCH_FILE);
+        staged = staged.zip(fields.take(&format!("/staged_files/{place}"), file)).map(|(mut all, file)| {
+            all.push(file);
+            all
+        });
+    }
+    Ok(declared.zip(staged).map(|(declared, staged)| Files { declared, staged }))
+}
+
+/// A staged file is its uploader's alone. One that was refused is not taken.
+async fn staged_file(deps: &Deps, caller: &ClientCaller, id: &str) -> Result<Option<File>, StoreError> {
+    let Ok(id) = id.parse::<FileId>() else { return Ok(None) };
+    let file = deps.store.file(caller.tenant(), id).await?;
+    let rejected = |file: &File| matches!(file.state, FileState::Rejected { .. });
+    Ok(file.filter(|file| file.is_of(caller.viewer()) && file.case.is_none() && !rejected(file)))
+}
 
 /// What is wrong with a field, if something is.
 type Checked<T> = Result<Option<T>, Unfit>;

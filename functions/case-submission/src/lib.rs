@@ -4,6 +4,7 @@
 //! if it is slow or down, the client gets the portal's reference, and the outbox does the rest.
 
 mod body;
+mod brought;
 
 use std::time::Duration;
 
@@ -12,27 +13,26 @@ use axum::{
     extract::{FromRef, State},
 };
 use http::StatusCode;
-use jiff::Timestamp;
 use portico_aws::{BootError, Bucket, Cloud, Function, Metric, Metrics};
 use portico_domain::{
     CaseId, Clock, FileId, Random,
     cases::{Case, CaseProcess},
-    events::{Event, Fact},
-    files::{Declaration, File, UPLOAD_WINDOW},
+    files::{File, FileRules},
     people::{Membership, MembershipState, Position},
 };
 use portico_http::{
     ClientCaller, CommandRefusals, IdempotencyKey, Made, Once, Problem, SignedInRefusals, Upload, finish,
     repeated,
-    views::{CaseView, ContractReference, FileView},
+    views::{CaseView, ContractReference},
 };
 use portico_salesforce::{Pace, Salesforce, SalesforceError};
-use portico_store::{Commit, Store, StoreError, engine::Table};
+use portico_store::{Declared, Store, StoreError, engine::Table};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use body::CaseBody;
+use brought::Brought;
 
 /// How long a client waits for Salesforce's number. After that the answer is 202 and the number comes by push.
 const SALESFORCE_PATIENCE: Duration = Duration::from_secs(3);
@@ -52,6 +52,8 @@ pub struct Deps {
     pub metrics: Metrics,
     /// How the org works on cases.
     pub process: CaseProcess,
+    /// How much may be uploaded.
+    pub rules: FileRules,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -76,6 +78,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
         Table::Cases,
         Table::CaseActivity,
         Table::Files,
+        Table::Usage,
         Table::Idempotency,
         Table::Outbox,
         Table::SalesforceLinks,
@@ -86,6 +89,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
         salesforce: cloud.salesforce(Pace::Submission).await?,
         metrics: cloud.metrics(),
         process: cloud.case_process()?,
+        rules: cloud.file_rules()?,
         clock: cloud.clock(),
         random: cloud.random(),
     })))
@@ -114,7 +118,7 @@ pub struct SubmittedCase {
 /// Raise a case
 ///
 /// Answers 201 with the case number if Salesforce gives one within 3 seconds, else 202: the case is safe, and
-/// the number arrives by push. Files are declared here and uploaded straight to the store, within 15 minutes.
+/// the number arrives by push. Files are declared here and uploaded straight to the store, or were staged before.
 ///
 /// **Who:** members, managers and billing contacts of a client company.
 ///
@@ -146,7 +150,7 @@ async fn submit(
 ) -> Result<Made, Problem> {
     let now = deps.clock.now();
     let (ticket, body) = once.by(caller.tenant(), caller.viewer().user(), OPERATION, now);
-    let (draft, declared) = match body.check(&deps, &caller).await {
+    let (draft, files) = match body.check(&deps, &caller).await {
         Ok(checked) => checked,
         // What was in order at the first attempt may not be any more; the repetition is answered all the same.
         Err(refusal) => match deps.store.earlier(&ticket).await?.map(repeated) {
@@ -157,44 +161,49 @@ async fn submit(
     let id = CaseId::new(now, &deps.random);
     let account = caller.tenant().account();
     let case = Case::raise(id, account, draft, caller.raiser().clone(), &deps.process, now);
-    let files = files_of(&case, &caller, &declared, now);
-    let event = Event::about(&case, Fact::CaseSubmitted { case: id }, now, &deps.random).by(caller.actor());
-    let (case, files) = match deps.store.open_case(&ticket, &case, &files, &event).await? {
-        Commit::Done => (case, files),
-        Commit::Repeated(repeat) => match repeated(repeat) {
-            Ok(made) => {
-                let case = earlier(&deps, &caller, &made).await?;
-                let files = files_of(&case, &caller, &declared, now);
-                (case, files)
+    let mut brought = Brought::with(&deps, &case, &caller, &files, now).await?;
+    let case = match brought.open(&deps, &caller, &ticket, &case, now).await? {
+        Declared::Done => case,
+        Declared::NoRoom(refusal) => {
+            brought.give_up(&deps).await;
+            return Err(refusal.into());
+        }
+        Declared::Repeated(repeat) => {
+            brought.give_up(&deps).await;
+            match repeated(repeat) {
+                Ok(made) => {
+                    let case = earlier(&deps, &caller, &made).await?;
+                    brought.declared = declared_before(&deps, &caller, &case, files.declared.len()).await?;
+                    case
+                }
+                Err(answer) => return answer,
             }
-            Err(answer) => return answer,
-        },
+        }
     };
     let case = numbered(&deps, &caller, case).await?;
     let status = if case.number.is_some() { StatusCode::CREATED } else { StatusCode::ACCEPTED };
-    let mut uploads = Vec::with_capacity(files.len());
-    for file in &files {
-        uploads.push(upload(&deps, file, now).await?);
+    let mut uploads = Vec::with_capacity(brought.declared.len());
+    for file in &brought.declared {
+        let links =
+            deps.bucket.upload_links(file, &[], now).await.map_err(|error| Problem::internal(&error))?;
+        uploads.push(Upload::new(file, Some(links), caller.viewer()));
     }
     let body = SubmittedCase { case: CaseView::new(&case, caller.viewer(), &deps.process), uploads };
     Made::keep(&deps.store, &ticket, status, &body, format!("/cases/{}", case.id)).await
 }
 
-/// The files that come with a case. Their ids follow from the case, so that a repetition means the same files.
-fn files_of(case: &Case, caller: &ClientCaller, declared: &[Declaration], now: Timestamp) -> Vec<File> {
-    let user = caller.viewer().user();
-    let file = |(place, declared): (usize, &Declaration)| {
-        let id = FileId::with_case(case.id, place);
-        File::declare(id, case.account, case.id, declared.clone(), user.clone(), now)
-    };
-    declared.iter().enumerate().map(file).collect()
-}
-
-async fn upload(deps: &Deps, file: &File, now: Timestamp) -> Result<Upload, Problem> {
-    let key = file.key().to_string();
-    let signed = deps.bucket.presign_upload(&key, &file.declared, now, UPLOAD_WINDOW).await;
-    let upload = signed.map_err(|error| Problem::internal(&error))?;
-    Ok(Upload { file: FileView::from(file), upload: upload.into() })
+/// The files that an earlier attempt declared with the case before it died: their ids follow from the case.
+async fn declared_before(
+    deps: &Deps,
+    caller: &ClientCaller,
+    case: &Case,
+    count: usize,
+) -> Result<Vec<File>, Problem> {
+    let mut files = Vec::with_capacity(count);
+    for place in 0..count {
+        files.extend(deps.store.file(caller.tenant(), FileId::with_case(case.id, place)).await?);
+    }
+    Ok(files)
 }
 
 /// The case that an earlier attempt committed before it died.
@@ -248,6 +257,12 @@ pub struct CaseChoices {
     contracts: Vec<ContractReference>,
     /// The colleagues whom agents may turn to.
     contacts: Vec<Colleague>,
+    /// What sort of file one may be, in the consultancy's words.
+    #[schema(example = json!(["Log", "Screenshot"]))]
+    file_categories: Vec<String>,
+    /// Most bytes of a file.
+    #[schema(example = 5368709120_u64)]
+    file_bytes_max: u64,
 }
 
 /// Somebody of the same company.
@@ -290,5 +305,7 @@ async fn choices(State(deps): State<Deps>, caller: ClientCaller) -> Result<Json<
         contacts: colleagues
             .map(|member| Colleague { user: member.user.to_string(), name: member.name })
             .collect(),
+        file_categories: deps.rules.categories.iter().map(|word| word.as_str().to_owned()).collect(),
+        file_bytes_max: deps.rules.file_bytes,
     }))
 }

@@ -40,6 +40,8 @@ pub struct Queues {
     pub rendering: Queue,
     /// Seals what people did into the audit trail.
     pub audit: Queue,
+    /// Puts archives together.
+    pub archives: Queue,
 }
 
 /// The function, from the cloud that it runs in.
@@ -54,6 +56,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
             invoicing: cloud.queue("INVOICING_QUEUE_URL")?,
             rendering: cloud.queue("RENDERING_QUEUE_URL")?,
             audit: cloud.queue("AUDIT_QUEUE_URL")?,
+            archives: cloud.queue("ARCHIVES_QUEUE_URL")?,
         },
         push: cloud.push("PUSH_URL")?,
     };
@@ -112,8 +115,14 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         | Fact::CaseAmended { .. }
         | Fact::CommentAdded { .. }
         | Fact::FileAdded { .. }
+        | Fact::FileSuperseded { .. }
+        | Fact::FileRelabelled { .. }
+        | Fact::FileDeleted { .. }
+        | Fact::FileRestored { .. }
+        | Fact::FileErased { .. }
         | Fact::FileReferenceLost { .. }
         | Fact::InvoiceRecordLost { .. } => to_writer(deps, &event).await?,
+        Fact::ArchiveRequested { .. } => deps.queues.archives.send(&event).await?,
         Fact::InvoiceIssued { .. } => {
             deps.queues.rendering.send(&event).await?;
             to_writer(deps, &event).await?;
@@ -121,6 +130,10 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         Fact::CaseChanged { .. }
         | Fact::CaseFollowed { .. }
         | Fact::FileDeclared { .. }
+        | Fact::FileChecked { .. }
+        | Fact::FileAbandoned { .. }
+        | Fact::FileErasureRequested { .. }
+        | Fact::ArchiveChanged { .. }
         | Fact::InvoiceRendered { .. }
         | Fact::Accessed(_) => {}
     }
@@ -144,12 +157,20 @@ enum News {
     CaseChanged { case: String, version: u64 },
     #[serde(rename = "invoice.changed")]
     InvoiceChanged { invoice: String },
+    /// For whoever uploads it.
+    #[serde(rename = "file.changed")]
+    FileChanged { file: String },
+    /// For whoever asked for it.
+    #[serde(rename = "archive.changed")]
+    ArchiveChanged { archive: String, version: u64 },
 }
 
 impl News {
     fn of(event: &Event) -> Option<Self> {
         match &event.fact {
-            Fact::CaseSubmitted { case } => Some(Self::CaseChanged { case: case.to_string(), version: 1 }),
+            Fact::CaseSubmitted { case, .. } => {
+                Some(Self::CaseChanged { case: case.to_string(), version: 1 })
+            }
             Fact::CaseChanged { case, version }
             | Fact::CaseAmended { case, version }
             | Fact::CommentAdded { case, version, .. } => {
@@ -158,12 +179,27 @@ impl News {
             Fact::InvoiceIssued { invoice, .. } | Fact::InvoiceRendered { invoice, .. } => {
                 Some(Self::InvoiceChanged { invoice: invoice.to_string() })
             }
+            Fact::FileChecked { file, .. } => Some(Self::FileChanged { file: file.to_string() }),
+            Fact::ArchiveChanged { archive, version, .. } => {
+                Some(Self::ArchiveChanged { archive: archive.to_string(), version: *version })
+            }
             // A change of the case is announced by itself.
-            Fact::CaseClosed { .. } | Fact::FileAdded { .. } => None,
+            Fact::CaseClosed { .. }
+            | Fact::FileAdded { .. }
+            | Fact::FileSuperseded { .. }
+            | Fact::FileRelabelled { .. }
+            | Fact::FileDeleted { .. }
+            | Fact::FileRestored { .. }
+            | Fact::FileErasureRequested { .. } => None,
+            // Nobody has seen it since it was asked for.
+            Fact::FileErased { .. } => None,
             // What browsers show is the portal's, not Salesforce's copy of it.
             Fact::FileReferenceLost { .. } | Fact::InvoiceRecordLost { .. } => None,
             // Nothing to show before the content has arrived.
-            Fact::CaseFollowed { .. } | Fact::FileDeclared { .. } => None,
+            Fact::CaseFollowed { .. }
+            | Fact::FileDeclared { .. }
+            | Fact::FileAbandoned { .. }
+            | Fact::ArchiveRequested { .. } => None,
             // Nothing has changed.
             Fact::Accessed(_) => None,
         }
@@ -173,6 +209,9 @@ impl News {
         match self {
             Self::CaseChanged { .. } => viewer.may_see(&event.audience),
             Self::InvoiceChanged { .. } => viewer.may_see_invoices(),
+            Self::FileChanged { .. } | Self::ArchiveChanged { .. } => {
+                event.fact.awaited_by().is_some_and(|user| user == viewer.user())
+            }
         }
     }
 }

@@ -34,11 +34,11 @@ pub(crate) trait Original: Sized + Send {
     /// Whether the copy still says what it says.
     fn is_told_by(&self, copy: &Self::Copy) -> bool;
 
-    /// The case that it belongs to.
-    fn case(&self) -> CaseId;
+    /// The case that it belongs to, if it belongs to one.
+    fn case(&self) -> Option<CaseId>;
 
     /// The fact by which the writer learns that the copy has to be made again.
-    fn lost(&self) -> Fact;
+    fn lost(&self, case: CaseId) -> Fact;
 
     /// Writes it without its copy, together with the event.
     fn lose(self, deps: &Deps, event: Event) -> impl Future<Output = Result<(), SyncError>> + Send;
@@ -60,12 +60,12 @@ impl Original for File {
         copy.refers_to(self)
     }
 
-    fn case(&self) -> CaseId {
+    fn case(&self) -> Option<CaseId> {
         self.case
     }
 
-    fn lost(&self) -> Fact {
-        Fact::FileReferenceLost { case: self.case, file: self.id }
+    fn lost(&self, case: CaseId) -> Fact {
+        Fact::FileReferenceLost { case, file: self.id }
     }
 
     async fn lose(self, deps: &Deps, event: Event) -> Result<(), SyncError> {
@@ -90,12 +90,12 @@ impl Original for Invoice {
         copy.says(self)
     }
 
-    fn case(&self) -> CaseId {
-        self.case
+    fn case(&self) -> Option<CaseId> {
+        Some(self.case)
     }
 
-    fn lost(&self) -> Fact {
-        Fact::InvoiceRecordLost { case: self.case, invoice: self.id }
+    fn lost(&self, case: CaseId) -> Fact {
+        Fact::InvoiceRecordLost { case, invoice: self.id }
     }
 
     async fn lose(self, deps: &Deps, event: Event) -> Result<(), SyncError> {
@@ -144,7 +144,8 @@ async fn put_right<O: Original>(
     id: SalesforceId,
     original: O,
 ) -> Result<(), SyncError> {
-    let Some(event) = to_put_right(deps, tenant, original.case(), original.lost()).await? else {
+    let Some(case) = original.case() else { return Ok(()) };
+    let Some(event) = to_put_right(deps, tenant, case, original.lost(case)).await? else {
         return Ok(());
     };
     tracing::warn!(%id, object = O::Copy::OBJECT.name(), "Salesforce no longer says what the portal said; put right");

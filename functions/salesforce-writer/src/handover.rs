@@ -64,12 +64,21 @@ pub(crate) async fn is_numbered(deps: &Deps, event: &Event, id: CaseId) -> Resul
 pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> {
     let tenant = Tenant::of_event(event);
     match event.fact {
-        Fact::CaseSubmitted { case } => hand_over_case(deps, &tenant, case).await,
+        Fact::CaseSubmitted { case, ref files } => {
+            hand_over_case(deps, &tenant, case).await?;
+            for file in files {
+                refer_to_file(deps, &tenant, case, *file).await?;
+            }
+            Ok(())
+        }
         Fact::CaseAmended { case, .. } => hand_over_changes(deps, &tenant, case).await,
         Fact::CommentAdded { case, entry, .. } => hand_over_comment(deps, &tenant, case, entry).await,
-        Fact::FileAdded { case, file } | Fact::FileReferenceLost { case, file } => {
-            refer_to_file(deps, &tenant, case, file).await
-        }
+        Fact::FileAdded { case, file }
+        | Fact::FileSuperseded { case, file }
+        | Fact::FileRelabelled { case, file }
+        | Fact::FileDeleted { case, file }
+        | Fact::FileRestored { case, file }
+        | Fact::FileReferenceLost { case, file } => refer_to_file(deps, &tenant, case, file).await,
         Fact::InvoiceIssued { case, invoice } | Fact::InvoiceRecordLost { case, invoice } => {
             record_invoice(deps, &tenant, case, invoice).await
         }
@@ -78,6 +87,12 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
         | Fact::CaseClosed { .. }
         | Fact::CaseFollowed { .. }
         | Fact::FileDeclared { .. }
+        | Fact::FileChecked { .. }
+        | Fact::FileAbandoned { .. }
+        | Fact::FileErasureRequested { .. }
+        | Fact::FileErased { .. }
+        | Fact::ArchiveRequested { .. }
+        | Fact::ArchiveChanged { .. }
         | Fact::InvoiceRendered { .. }
         | Fact::Accessed(_) => Ok(()),
     }

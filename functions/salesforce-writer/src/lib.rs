@@ -142,7 +142,7 @@ async fn park(deps: &Deps, message: &Message, trouble: Trouble) -> Verdict {
 
 /// Carries an event over, or says for how long it is not this function's turn yet.
 async fn attempt(deps: &Deps, event: &Event) -> Result<Option<Duration>, WriteError> {
-    if let Fact::CaseSubmitted { case } = event.fact {
+    if let Fact::CaseSubmitted { case, .. } = event.fact {
         let age = deps.clock.now().duration_since(event.at);
         let left = SUBMISSION_HEAD_START.checked_sub(age).unwrap_or_default().min(SUBMISSION_HEAD_START);
         if let Ok(left) = Duration::try_from(left)

@@ -1,20 +1,15 @@
-//! Object created in the files bucket: an upload becomes a file of its case.
+//! Object created in the files bucket: the content of a file has arrived, and is held against what was declared.
 //!
-//! The event only says that something may be there. What counts is what the store says of the object now, held
-//! against what the client declared.
+//! The event only says that something may be there. What counts is what the store says of the object now.
 
 use portico_aws::{BootError, Bucket, Checksum, Cloud, Function, ObjectError};
 use portico_domain::{
     Clock, Random,
-    cases::{Happening, TimelineEntry},
-    events::{Event, Fact},
-    files::{File, ObjectKey},
+    files::{BEGINNING_BYTES, Comparison, File, FileState, ObjectKey, fits},
 };
-use portico_store::{Arrival, Store, StoreError, Tenant, engine::Table};
+use portico_store::{Store, StoreError, Tenant, engine::Table};
 use serde::Deserialize;
-
-/// How often a lost race for the case is run again.
-const RACES_MAX: usize = 5;
+use sha2::{Digest, Sha256};
 
 /// What this function works with.
 #[derive(Clone)]
@@ -34,7 +29,7 @@ pub struct Deps {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Files, Table::Cases, Table::CaseActivity, Table::Outbox];
+    let tables = [Table::Files, Table::Usage, Table::Cases, Table::CaseActivity, Table::Outbox];
     let deps = Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("FILES_BUCKET")?,
@@ -77,44 +72,69 @@ async fn confirm(deps: Deps, key: String) -> Result<(), ConfirmError> {
         return Ok(());
     };
     let tenant = Tenant::of_object(&object);
-    for _ in 0..RACES_MAX {
-        let Some(file) = deps.store.file(&tenant, object.file).await? else {
-            tracing::warn!(file = %object.file, "an object that nobody declared");
-            return Ok(());
-        };
-        if file.is_available() {
-            return Ok(());
-        }
-        if !as_declared(&deps, &key, &file).await? {
-            tracing::warn!(file = %file.id, "an object that is not what was declared; it stays invisible");
-            return Ok(());
-        }
-        let Some(arrival) = arrival(&deps, &tenant, &file).await? else { return Ok(()) };
-        match deps.store.file_arrived(&arrival).await {
-            Ok(()) => return Ok(()),
-            Err(StoreError::Conflict) => {}
-            Err(error) => return Err(error.into()),
+    let Some(file) = deps.store.file(&tenant, object.file).await? else {
+        // Given up or erased while its link still worked.
+        tracing::warn!(file = %object.file, "the content of a file that there is not; it goes");
+        return Ok(deps.bucket.erase(&key).await?);
+    };
+    let file = match file.state {
+        FileState::Pending { .. } if file.multipart.is_some() => announce(&deps, &tenant, file).await?,
+        FileState::Pending { .. } | FileState::Uploaded { .. } => file,
+        // The same bytes again, under a link that still works.
+        FileState::Scanning { .. } | FileState::Available { .. } => return Ok(()),
+        FileState::Rejected { .. } => return Ok(deps.bucket.erase(&key).await?),
+    };
+    let Some(comparison) = compare(&deps, &key, &file).await? else {
+        tracing::warn!(file = %file.id, "an object that is not there any more");
+        return Ok(());
+    };
+    if comparison != Comparison::AsDeclared {
+        tracing::warn!(file = %file.id, ?comparison, "a file that is not what was declared");
+    }
+    let now = deps.clock.now();
+    let change = |file: &File| file.compared(comparison, now);
+    deps.store.move_file(&tenant, file.id, change, now, &deps.random).await?;
+    Ok(())
+}
+
+/// A large file takes a while to be looked at: whoever waits is told that it is there.
+async fn announce(deps: &Deps, tenant: &Tenant, file: File) -> Result<File, ConfirmError> {
+    let now = deps.clock.now();
+    let moved = deps.store.move_file(tenant, file.id, |file| file.arrived(now), now, &deps.random).await?;
+    Ok(moved.unwrap_or(file))
+}
+
+/// What is there, held against what was declared; `None` if nothing is.
+async fn compare(deps: &Deps, key: &str, file: &File) -> Result<Option<Comparison>, ConfirmError> {
+    let Some(facts) = deps.bucket.facts(key).await? else { return Ok(None) };
+    // The store has checked length and SHA-256 at the upload, because they were signed; this looks once more.
+    let declared = match &file.multipart {
+        None => Checksum::of_whole(&file.declared.sha256),
+        Some(_) => Checksum::of_parts(&file.parts()),
+    };
+    if facts.size != file.declared.size || facts.checksum.is_some_and(|stored| stored != declared) {
+        return Ok(Some(Comparison::OtherContent));
+    }
+    let Some(beginning) = deps.bucket.beginning(key, BEGINNING_BYTES).await? else { return Ok(None) };
+    if !fits(&file.declared.content_type, &beginning) {
+        return Ok(Some(Comparison::OtherType));
+    }
+    // Of an upload in parts the store knows the SHA-256 of each part, not that of the whole.
+    if file.multipart.is_some() {
+        let Some(sha256) = sha256_of(deps, key).await? else { return Ok(None) };
+        if sha256 != file.declared.sha256.bytes() {
+            return Ok(Some(Comparison::OtherContent));
         }
     }
-    Err(StoreError::Conflict.into())
+    Ok(Some(Comparison::AsDeclared))
 }
 
-/// The store has checked length and SHA-256 at the upload, because they were signed; this looks once more.
-async fn as_declared(deps: &Deps, key: &str, file: &File) -> Result<bool, ConfirmError> {
-    let Some(facts) = deps.bucket.facts(key).await? else { return Ok(false) };
-    let declared = Checksum::of_whole(&file.declared.sha256);
-    Ok(facts.size == file.declared.size && facts.checksum.is_none_or(|stored| stored == declared))
-}
-
-async fn arrival(deps: &Deps, tenant: &Tenant, file: &File) -> Result<Option<Arrival>, ConfirmError> {
-    let now = deps.clock.now();
-    let Some(arrived) = file.arrived(now) else { return Ok(None) };
-    let Some(case) = deps.store.case(tenant, file.case).await? else { return Ok(None) };
-    let case = case.touched(now);
-    let name = file.declared.name.as_str().to_owned();
-    let entry = TimelineEntry::new(Happening::FileAdded { file: file.id, name }, now, &deps.random);
-    let fact = Fact::FileAdded { case: case.id, file: file.id };
-    let events =
-        vec![Event::about(&case, fact, now, &deps.random), Event::case_changed(&case, now, &deps.random)];
-    Ok(Some(Arrival { file: arrived, case, entry, events }))
+/// Reads the whole object, a piece at a time.
+async fn sha256_of(deps: &Deps, key: &str) -> Result<Option<Vec<u8>>, ConfirmError> {
+    let Some(mut content) = deps.bucket.read(key).await? else { return Ok(None) };
+    let mut sha256 = Sha256::new();
+    while let Some(piece) = content.next().await? {
+        sha256.update(&piece);
+    }
+    Ok(Some(sha256.finalize().to_vec()))
 }

@@ -70,6 +70,7 @@ pub fn of_the_workspace() -> Functions {
         "invoice-rendering" => invoice_rendering,
         "live-connections" => live_connections,
         "live-tickets" => live_tickets,
+        "presigned-downloads" => presigned_downloads,
         "presigned-uploads" => presigned_uploads,
         "salesforce-change-events" => salesforce_change_events,
         "salesforce-reconcile" => salesforce_reconcile,

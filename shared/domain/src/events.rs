@@ -256,6 +256,15 @@ pub enum Fact {
 }
 
 impl Fact {
+    /// Who alone waits for it, if it is one person's affair.
+    pub fn awaited_by(&self) -> Option<&UserId> {
+        match self {
+            Self::FileChecked { uploader, .. } => Some(uploader),
+            Self::ArchiveChanged { requester, .. } => Some(requester),
+            _ => None,
+        }
+    }
+
     /// The case that it is about, or that what it is about belongs to.
     pub fn case(&self) -> Option<CaseId> {
         match self {

@@ -6,6 +6,8 @@ use lambda_http::request::RequestContext;
 use portico_domain::{
     AccountId, UserId,
     audit::{self, Actor},
+    cases::{Author, Side},
+    files::Uploader,
     people::Viewer,
 };
 use portico_store::{ClientPerson, Person, Store, Tenant};
@@ -25,6 +27,7 @@ use crate::{
 pub struct Caller {
     tenant: Tenant,
     viewer: Viewer,
+    author: Author,
     origin: Origin,
 }
 
@@ -37,6 +40,16 @@ impl Caller {
     /// What they may see of them.
     pub fn viewer(&self) -> &Viewer {
         &self.viewer
+    }
+
+    /// They, as others of the account see them.
+    pub fn author(&self) -> Author {
+        self.author.clone()
+    }
+
+    /// They, as those who upload a file.
+    pub fn uploader(&self) -> Uploader {
+        Uploader { user: self.viewer.user().clone(), author: self.author() }
     }
 
     /// They, by this request, for the audit trail.
@@ -56,7 +69,7 @@ where
         let store = Store::from_ref(state);
         let person = identify(parts, &store).await?;
         let entered = account(parts)?;
-        let (tenant, viewer) = match person {
+        let (tenant, viewer, author) = match person {
             Person::Client(person) => {
                 // There is one account that they may name, and any other one is not there.
                 if entered.is_some_and(|account| account != person.tenant().account()) {
@@ -64,7 +77,8 @@ where
                     remember(parts, state, person.tenant(), actor).await;
                     return Err(Problem::not_found());
                 }
-                (*person.tenant(), person.viewer().clone())
+                let author = Author { side: Side::Client, name: person.name().to_owned() };
+                (*person.tenant(), person.viewer().clone(), author)
             }
             Person::Staff(person) => {
                 let account = entered.ok_or_else(|| {
@@ -73,13 +87,14 @@ where
                         .at("/account", FieldCode::Missing, "must be an account id")
                 })?;
                 let tenant = store.enter(&person, account).await?.ok_or_else(Problem::not_found)?;
-                (tenant, person.viewer())
+                let author = Author { side: Side::Staff, name: person.name().to_owned() };
+                (tenant, person.viewer(), author)
             }
         };
         tracing::Span::current()
             .record("account", tracing::field::display(tenant.account()))
             .record("user", tracing::field::display(viewer.user()));
-        let caller = Self { tenant, viewer, origin: Origin::of(&parts.method, &parts.extensions) };
+        let caller = Self { tenant, viewer, author, origin: Origin::of(&parts.method, &parts.extensions) };
         remember(parts, state, &caller.tenant, caller.actor()).await;
         Ok(caller)
     }
@@ -93,6 +108,16 @@ pub struct ClientCaller {
 }
 
 impl ClientCaller {
+    /// They, as others of the account see them.
+    pub fn author(&self) -> Author {
+        Author { side: Side::Client, name: self.person.name().to_owned() }
+    }
+
+    /// They, as those who upload a file.
+    pub fn uploader(&self) -> Uploader {
+        Uploader { user: self.person.viewer().user().clone(), author: self.author() }
+    }
+
     /// They, by this request, for the audit trail.
     pub fn actor(&self) -> Actor {
         self.origin.actor(self.person.viewer())

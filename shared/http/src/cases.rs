@@ -1,10 +1,14 @@
 //! Reaching a case and changing it on behalf of somebody.
 
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 use portico_domain::{
-    CaseId, EntryId, Random,
+    CaseId, EntryId, FileId, Random,
     cases::{Case, Happening, TimelineEntry, WishError},
     events::{Event, Fact},
+    files::File,
     people::Viewer,
 };
 use portico_store::{Commit, Repeat, Store, StoreError, Tenant, Ticket};
@@ -13,6 +17,8 @@ use crate::{ClientCaller, Kind, Made, Problem, repeated};
 
 /// How often a lost race for a case is run again.
 pub const RACES_MAX: usize = 5;
+/// How many files are looked up at once.
+const FILES_AT_ONCE: usize = 16;
 
 /// The case, if there is one, Salesforce still has it and the viewer may see it. For everybody else it is not there, and what is not even an
 /// id is not there either: the answer is the same, so that nothing can be told apart.
@@ -29,6 +35,24 @@ pub async fn visible_case(
     let case = store.case(tenant, id).await?;
     case.filter(|case| case.withdrawn.is_none() && viewer.may_see(&case.audience))
         .ok_or_else(Problem::not_found)
+}
+
+/// Which of the files that these lines of a case's timeline name are shown to the viewer.
+///
+/// # Errors
+/// That the store does not answer.
+pub async fn files_shown<'a>(
+    store: &Store,
+    tenant: &Tenant,
+    viewer: &Viewer,
+    lines: impl IntoIterator<Item = &'a TimelineEntry>,
+) -> Result<BTreeSet<FileId>, Problem> {
+    let named: BTreeSet<FileId> = lines.into_iter().flat_map(|line| line.happening.files()).collect();
+    // One by one from the table: a line that was pushed a moment ago has to find its file, and an index is behind.
+    let files = stream::iter(named).map(|id| store.file(tenant, id)).buffer_unordered(FILES_AT_ONCE);
+    let files: Vec<Option<File>> = files.try_collect().await?;
+    let shown = files.into_iter().flatten().filter(|file| file.is_shown_to(viewer));
+    Ok(shown.map(|file| file.id).collect())
 }
 
 /// What became of a change.

@@ -44,8 +44,11 @@ const TOO_MANY_REQUESTS: Refusal = Refusal { name: "TooManyRequests", kinds: &[K
 const INTERNAL: Refusal = Refusal { name: "Internal", kinds: &[Kind::Internal] };
 const UNAVAILABLE: Refusal = Refusal { name: "Unavailable", kinds: &[Kind::Unavailable] };
 
+/// How a command refuses that takes room for files.
+const NO_ROOM: Refusal = Refusal { name: "NoRoom", kinds: &[Kind::InFlight, Kind::NoRoom, Kind::WrongState] };
+
 /// Every refusal that a route can name.
-const REFUSALS: [Refusal; 14] = [
+const REFUSALS: [Refusal; 15] = [
     CONFLICT,
     FORBIDDEN,
     IN_FLIGHT,
@@ -53,6 +56,7 @@ const REFUSALS: [Refusal; 14] = [
     INVALID_COMMAND,
     INVALID_REQUEST,
     KEY_REUSED,
+    NO_ROOM,
     NOT_FOUND,
     PAYLOAD_TOO_LARGE,
     TOO_MANY_REQUESTS,
@@ -77,11 +81,16 @@ pub struct ListRefusals;
 #[derive(Debug)]
 pub struct RecordRefusals;
 
-/// How a command refuses: 400, 409, 413, 415, 422 and those of [`SignedInRefusals`].
+/// How a command refuses that may bring files with it: 400, 409, also where there is no room for them, 413, 415, 422 and
+/// those of [`SignedInRefusals`].
 #[derive(Debug)]
 pub struct CommandRefusals;
 
-/// How a command on a record refuses: 404 and those of [`CommandRefusals`].
+/// How a command refuses that adds a file to a record: 404 and those of [`CommandRefusals`].
+#[derive(Debug)]
+pub struct RecordFileRefusals;
+
+/// How a command on a record refuses: 400, 404, 409, 413, 415, 422 and those of [`SignedInRefusals`].
 #[derive(Debug)]
 pub struct RecordCommandRefusals;
 
@@ -124,7 +133,14 @@ impl IntoResponses for RecordRefusals {
 
 impl IntoResponses for CommandRefusals {
     fn responses() -> Responses {
-        references([COMMAND.as_slice(), &SIGNED_IN])
+        // Of two answers of one status the later stands.
+        references([COMMAND.as_slice(), &[NO_ROOM], &SIGNED_IN])
+    }
+}
+
+impl IntoResponses for RecordFileRefusals {
+    fn responses() -> Responses {
+        references([[NOT_FOUND].as_slice(), &COMMAND, &[NO_ROOM], &SIGNED_IN])
     }
 }
 
@@ -136,7 +152,6 @@ impl IntoResponses for RecordCommandRefusals {
 
 impl IntoResponses for AmendmentRefusals {
     fn responses() -> Responses {
-        // Of two answers of one status the later stands.
         references([[NOT_FOUND].as_slice(), &COMMAND, &[CONFLICT], &SIGNED_IN])
     }
 }

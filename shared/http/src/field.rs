@@ -2,7 +2,12 @@
 
 use std::fmt::Display;
 
-use portico_domain::{cases::CommentError, files::FileError, ids::MalformedId, text::TextError};
+use portico_domain::{
+    cases::CommentError,
+    files::{FileError, NameError},
+    ids::MalformedId,
+    text::TextError,
+};
 use portico_store::CursorError;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -97,11 +102,20 @@ impl FieldRefusal for CommentError {
     }
 }
 
+impl FieldRefusal for NameError {
+    fn code(&self) -> FieldCode {
+        match self {
+            Self::Empty => FieldCode::Empty,
+            Self::TooLong(_) => FieldCode::TooLong,
+        }
+    }
+}
+
 impl FieldRefusal for FileError {
     fn code(&self) -> FieldCode {
         match self {
             Self::Name(error) => error.code(),
-            Self::Empty | Self::TooLarge => FieldCode::OutOfRange,
+            Self::Empty | Self::TooLarge | Self::OverLimit { .. } => FieldCode::OutOfRange,
             Self::MediaType | Self::Sha256 | Self::Parts { .. } => FieldCode::Malformed,
         }
     }

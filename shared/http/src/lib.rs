@@ -19,10 +19,10 @@ pub mod views;
 
 pub use body::read as read_body;
 pub use caller::{Caller, ClientCaller};
-pub use cases::{Amended, Amendment, RACES_MAX, visible_case};
+pub use cases::{Amended, Amendment, RACES_MAX, files_shown, visible_case};
 pub use contract::{
     AccountChoice, AmendmentRefusals, CommandRefusals, IdempotencyKey, ListRefusals, RecordCommandRefusals,
-    RecordRefusals, RecordSettingRefusals, SharedComponents, SignedInRefusals,
+    RecordFileRefusals, RecordRefusals, RecordSettingRefusals, SharedComponents, SignedInRefusals,
 };
 pub use field::{FieldCode, FieldError, FieldRefusal, Unfit};
 pub use finish::finish;
@@ -30,4 +30,4 @@ pub use once::{BODY_BYTES_MAX, KEY_LENGTH_MAX, Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};
 pub use problem::{Fields, Kind, Problem, ProblemBody};
 pub use record::on_record;
-pub use uploads::{FileBody, Upload};
+pub use uploads::{FileBody, FileWish, PartUpload, Upload, VisibilityBody, known_category};

@@ -34,6 +34,8 @@ pub enum Kind {
     InvalidRequest,
     /// The path is known, the method is not.
     MethodNotAllowed,
+    /// There is no room for more files.
+    NoRoom,
     /// There is no such thing, or it is not the caller's.
     NotFound,
     /// There is no such path.
@@ -56,7 +58,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the order of their slugs.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::AccessEnded,
         Self::ChangedSince,
         Self::Forbidden,
@@ -66,6 +68,7 @@ impl Kind {
         Self::Internal,
         Self::InvalidRequest,
         Self::MethodNotAllowed,
+        Self::NoRoom,
         Self::NoSuchRoute,
         Self::NotFound,
         Self::PayloadTooLarge,
@@ -89,6 +92,7 @@ impl Kind {
             Self::Internal => "internal",
             Self::InvalidRequest => "invalid-request",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::NoRoom => "no-room",
             Self::NoSuchRoute => "no-such-route",
             Self::NotFound => "not-found",
             Self::PayloadTooLarge => "payload-too-large",
@@ -107,7 +111,7 @@ impl Kind {
             Self::AccessEnded | Self::Forbidden | Self::NoSuchRoute => StatusCode::FORBIDDEN,
             Self::IdempotencyKeyMissing | Self::InvalidRequest => StatusCode::BAD_REQUEST,
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::ChangedSince | Self::InFlight | Self::WrongState => StatusCode::CONFLICT,
+            Self::ChangedSince | Self::InFlight | Self::NoRoom | Self::WrongState => StatusCode::CONFLICT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotFound => StatusCode::NOT_FOUND,
@@ -131,6 +135,7 @@ impl Kind {
             Self::Internal => "Internal error",
             Self::InvalidRequest => "Request refused",
             Self::MethodNotAllowed => "Method not allowed",
+            Self::NoRoom => "No room for more files",
             Self::NoSuchRoute => "No such route",
             Self::NotFound => "Not found",
             Self::PayloadTooLarge => "Payload too large",
@@ -170,6 +175,10 @@ impl Kind {
             }
             Self::InvalidRequest => "`errors` lists every field that was refused, by JSON pointer, and why.",
             Self::MethodNotAllowed => "The path exists, but not with this method.",
+            Self::NoRoom => {
+                "The case or the account has as many files, or as much of them, as the consultancy allows. `detail` says \
+                 which. Delete some, or ask the consultancy."
+            }
             Self::NoSuchRoute => "There is no such method and path.",
             Self::NotFound => {
                 "There is no such record for this user. A record of another account and a record that does not exist \
@@ -211,6 +220,7 @@ impl Kind {
             | Self::Internal
             | Self::InvalidRequest
             | Self::MethodNotAllowed
+            | Self::NoRoom
             | Self::NoSuchRoute
             | Self::NotFound
             | Self::PayloadTooLarge
@@ -229,6 +239,7 @@ impl Kind {
             | Self::IdempotencyKeyMissing
             | Self::IdempotencyKeyReused
             | Self::InvalidRequest
+            | Self::NoRoom
             | Self::NotFound
             | Self::PayloadTooLarge
             | Self::UnsupportedMediaType

@@ -65,7 +65,17 @@ pub fn comment() -> Object {
         .build()
 }
 
-/// A file's name.
+/// A file's name: what [`portico_domain::files::FileName`] takes.
 pub fn file_name() -> Object {
-    line(FILE_NAME_MAX, "Name to show, never used as a path.", "printer.log")
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!(
+            "Name to show, kept as it is given and never used as a path: 1 to {FILE_NAME_MAX} characters, not blank. \
+             Downloads get a safe form of it."
+        )))
+        .min_length(Some(1))
+        .max_length(Some(FILE_NAME_MAX))
+        .pattern(Some(format!("[^{WHITE_SPACE}]")))
+        .examples(["printer.log"])
+        .build()
 }

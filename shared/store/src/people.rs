@@ -61,12 +61,18 @@ impl ClientPerson {
 pub struct StaffPerson {
     user: UserId,
     role: StaffRole,
+    name: String,
 }
 
 impl StaffPerson {
     /// What they may see in an account that they entered.
     pub fn viewer(&self) -> Viewer {
         Viewer::Staff { user: self.user.clone(), role: self.role }
+    }
+
+    /// Their name, as clients see it.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -101,7 +107,7 @@ impl Store {
                     viewer: Viewer::Client { user, role, contact },
                     name,
                 }),
-                Position::Staff { role } => Person::Staff(StaffPerson { user, role }),
+                Position::Staff { role } => Person::Staff(StaffPerson { user, role, name }),
             }
         }))
     }

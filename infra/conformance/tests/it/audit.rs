@@ -249,7 +249,7 @@ async fn nothing_is_given_out_off_the_record() {
     invoice.version += 1;
     world.store.save_invoice(&invoice, &[]).await.unwrap();
     for (binary, sample) in [
-        ("presigned-uploads", "presigned-uploads-download"),
+        ("presigned-downloads", "presigned-downloads-file"),
         ("invoice-listing", "invoice-listing-page"),
         ("invoice-listing", "invoice-listing-detail"),
         ("invoice-listing", "invoice-listing-pdf"),

@@ -119,9 +119,11 @@ async fn a_day_of_work(world: &World, forbidden: &mut Forbidden) {
     let said = invoke(&conversation, &with_body("case-conversation-add", &json!({ "body": COMMENT }))).await;
     assert_eq!(said["statusCode"], 201, "{said}");
 
-    let uploads = world.boot("presigned-uploads").await;
-    for name in ["presigned-uploads-add-file", "presigned-uploads-download"] {
-        let answer = invoke(&uploads, &sample(name)).await;
+    for (binary, name) in [
+        ("presigned-uploads", "presigned-uploads-add-file"),
+        ("presigned-downloads", "presigned-downloads-file"),
+    ] {
+        let answer = invoke(&world.boot(binary).await, &sample(name)).await;
         let body = answer["body"].as_str().unwrap();
         let (_, signature) = body.split_once("X-Amz-Signature=").unwrap_or_else(|| panic!("{answer}"));
         let signature: String = signature.chars().take_while(char::is_ascii_hexdigit).collect();

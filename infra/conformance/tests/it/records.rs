@@ -15,8 +15,8 @@ use portico_domain::{
     },
 };
 use portico_store::{
-    Answer, ClientPerson, Commit, Cursor, CursorError, Delivery, Issue, IssueError, Page, PageSize, Person,
-    Repeat, Store, StoreError, Tenant, Ticket,
+    Answer, ClientPerson, Commit, Cursor, CursorError, Declared, Delivery, Issue, IssueError, Page, PageSize,
+    Person, Repeat, Store, StoreError, Tenant, Ticket,
 };
 
 use crate::{
@@ -24,7 +24,7 @@ use crate::{
     stack::{Stack, now},
     world::{
         AGENT, LEAVER, MANAGER, MEMBER, STRANGER, case, closed_case, company, contract, declared, file,
-        memberships, open_case, other_account, other_company, time_entries, user,
+        file_rules, memberships, open_case, other_account, other_company, time_entries, user,
     },
 };
 
@@ -59,14 +59,15 @@ impl Scene {
         let id = CaseId::new(at, &self.stack.random);
         let case = Case { number: None, salesforce_id: None, ..case(id, "New", false) };
         let entry = TimelineEntry::new(Happening::Submitted, at, &self.stack.random);
-        let event = Event::about(&case, Fact::CaseSubmitted { case: id }, at, &self.stack.random);
+        let event =
+            Event::about(&case, Fact::CaseSubmitted { case: id, files: Vec::new() }, at, &self.stack.random);
         (case, entry, event)
     }
 
     /// Raises a new case with this ticket.
-    async fn raise(&self, ticket: &Ticket) -> (CaseId, Commit) {
+    async fn raise(&self, ticket: &Ticket) -> (CaseId, Declared) {
         let (case, _, event) = self.raised(now());
-        (case.id, self.store.open_case(ticket, &case, &[], &event).await.unwrap())
+        (case.id, self.store.open_case(ticket, &case, &[], &[], &file_rules(), &event).await.unwrap())
     }
 
     async fn cases(&self, tenant: &Tenant) -> Vec<CaseSummary> {
@@ -116,25 +117,25 @@ async fn case_i01_a_key_belongs_to_one_body_and_waits_for_its_answer() {
     let scene = Scene::start().await;
     let at = |seconds| ticket(&own(), MEMBER, "key", b"body", after(seconds));
     let (made, commit) = scene.raise(&at(0)).await;
-    assert_eq!(commit, Commit::Done);
+    assert_eq!(commit, Declared::Done);
     assert_eq!(scene.store.earlier(&at(0)).await.unwrap(), Some(Repeat::InFlight));
     // Whoever does it is about to answer, as long as it may run.
     let timeout = scene.stack.template.globals()["Timeout"].as_i64().unwrap();
     for seconds in [1, timeout] {
-        assert_eq!(scene.raise(&at(seconds)).await.1, Commit::Repeated(Repeat::InFlight), "{seconds}");
+        assert_eq!(scene.raise(&at(seconds)).await.1, Declared::Repeated(Repeat::InFlight), "{seconds}");
     }
     let other = |seconds| ticket(&own(), MEMBER, "key", b"other", after(seconds));
-    assert_eq!(scene.raise(&other(1)).await.1, Commit::Repeated(Repeat::OtherBody));
+    assert_eq!(scene.raise(&other(1)).await.1, Declared::Repeated(Repeat::OtherBody));
     // It died before it could.
     let late = timeout + 2;
-    assert_eq!(scene.raise(&at(late)).await.1, Commit::Repeated(Repeat::Unanswered(made.to_string())));
-    assert_eq!(scene.raise(&other(late)).await.1, Commit::Repeated(Repeat::OtherBody));
+    assert_eq!(scene.raise(&at(late)).await.1, Declared::Repeated(Repeat::Unanswered(made.to_string())));
+    assert_eq!(scene.raise(&other(late)).await.1, Declared::Repeated(Repeat::OtherBody));
     let given = scene.store.answer(&at(late), answer("first")).await.unwrap();
     assert_eq!(given, answer("first"));
     for seconds in [0, 1, 60, 3_600] {
-        assert_eq!(scene.raise(&at(seconds)).await.1, Commit::Repeated(Repeat::Answered(answer("first"))));
+        assert_eq!(scene.raise(&at(seconds)).await.1, Declared::Repeated(Repeat::Answered(answer("first"))));
     }
-    assert_eq!(scene.raise(&other(3_600)).await.1, Commit::Repeated(Repeat::OtherBody));
+    assert_eq!(scene.raise(&other(3_600)).await.1, Declared::Repeated(Repeat::OtherBody));
     assert_eq!(scene.cases(&own()).await.iter().map(|case| case.case).collect::<Vec<_>>(), [made]);
 }
 
@@ -145,14 +146,18 @@ async fn case_i02_of_many_equal_requests_at_once_one_makes_a_case() {
         let scene = Arc::clone(&scene);
         tokio::spawn(async move { scene.raise(&ticket(&own(), MEMBER, "key", b"body", now())).await })
     });
-    let outcomes: Vec<(CaseId, Commit)> = join_all(attempts).await.into_iter().map(Result::unwrap).collect();
+    let outcomes: Vec<(CaseId, Declared)> =
+        join_all(attempts).await.into_iter().map(Result::unwrap).collect();
     let done: Vec<CaseId> =
-        outcomes.iter().filter(|(_, commit)| *commit == Commit::Done).map(|(id, _)| *id).collect();
+        outcomes.iter().filter(|(_, commit)| *commit == Declared::Done).map(|(id, _)| *id).collect();
     assert_eq!(done.len(), 1, "{outcomes:?}");
-    let waiting = outcomes.iter().filter(|(_, commit)| *commit == Commit::Repeated(Repeat::InFlight));
+    let waiting = outcomes.iter().filter(|(_, commit)| *commit == Declared::Repeated(Repeat::InFlight));
     assert_eq!(waiting.count(), 7, "{outcomes:?}");
     assert_eq!(scene.cases(&own()).await.iter().map(|case| case.case).collect::<Vec<_>>(), done);
-    assert_eq!(outbox::facts(&scene.stack.emulators).await, [Fact::CaseSubmitted { case: done[0] }]);
+    assert_eq!(
+        outbox::facts(&scene.stack.emulators).await,
+        [Fact::CaseSubmitted { case: done[0], files: Vec::new() }]
+    );
 }
 
 /// Two who come to answer the same command give the same answer.
@@ -182,11 +187,11 @@ async fn case_i03_a_ticket_is_spent_with_its_effect_or_not_at_all() {
     scene.store.save_case(&case, &[], &[]).await.unwrap();
     let spent = ticket(&own(), MEMBER, "key", b"body", now());
     // The case is there already, so the effect is refused.
-    let outcome = scene.store.open_case(&spent, &case, &[], &event).await;
+    let outcome = scene.store.open_case(&spent, &case, &[], &[], &file_rules(), &event).await;
     assert!(matches!(outcome, Err(StoreError::Conflict)), "{outcome:?}");
     assert_eq!(scene.store.earlier(&spent).await.unwrap(), None);
     assert_eq!(outbox::facts(&scene.stack.emulators).await, []);
-    assert_eq!(scene.raise(&spent).await.1, Commit::Done);
+    assert_eq!(scene.raise(&spent).await.1, Declared::Done);
 }
 
 #[tokio::test]
@@ -201,8 +206,8 @@ async fn case_i04_the_same_key_of_another_tenant_user_or_operation_is_another_ke
         Ticket::new(&own(), &user(MEMBER), "POST /case", "skey", b"body", now()),
     ];
     for ticket in &tickets {
-        assert_eq!(scene.raise(ticket).await.1, Commit::Done, "{ticket:?}");
-        assert_eq!(scene.raise(ticket).await.1, Commit::Repeated(Repeat::InFlight), "{ticket:?}");
+        assert_eq!(scene.raise(ticket).await.1, Declared::Done, "{ticket:?}");
+        assert_eq!(scene.raise(ticket).await.1, Declared::Repeated(Repeat::InFlight), "{ticket:?}");
     }
 }
 
@@ -217,10 +222,13 @@ async fn case_i05_a_record_past_its_expiry_is_none_even_before_it_is_swept() {
         scene.store.earlier(&at(REMEMBERED - 1)).await.unwrap(),
         Some(Repeat::Answered(answer("first")))
     );
-    assert_eq!(scene.raise(&at(REMEMBERED - 1)).await.1, Commit::Repeated(Repeat::Answered(answer("first"))));
+    assert_eq!(
+        scene.raise(&at(REMEMBERED - 1)).await.1,
+        Declared::Repeated(Repeat::Answered(answer("first")))
+    );
     assert_eq!(scene.store.earlier(&at(REMEMBERED)).await.unwrap(), None);
     let (second, commit) = scene.raise(&at(REMEMBERED)).await;
-    assert_eq!(commit, Commit::Done);
+    assert_eq!(commit, Declared::Done);
     let cases: BTreeSet<CaseId> = scene.cases(&own()).await.iter().map(|case| case.case).collect();
     assert_eq!(cases, BTreeSet::from([first, second]));
 }

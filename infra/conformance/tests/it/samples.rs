@@ -87,9 +87,9 @@ samples! {
     live_connections_disconnect => live::disconnects;
     live_connections_unknown_ticket => live::refuses_an_unknown_ticket;
     live_tickets_issue => http::issues_a_ticket;
+    presigned_downloads_agent => http::lets_an_agent_download;
+    presigned_downloads_file => http::lets_a_file_out;
     presigned_uploads_add_file => http::lets_a_file_in;
-    presigned_uploads_agent => http::lets_an_agent_download;
-    presigned_uploads_download => http::lets_a_file_out;
     salesforce_change_events_other_object => queues::passes_over_another_object;
     salesforce_change_events_overflow => queues::asks_for_a_sweep;
     salesforce_change_events_records_changed => queues::takes_a_change_event;

@@ -30,7 +30,7 @@ pub const LIVE_API: &str = "liveapi";
 pub const NOW: &str = "2026-11-22T09:30:00Z";
 
 /// Every table of the store.
-pub const TABLES: [Table; 17] = [
+pub const TABLES: [Table; 19] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
@@ -48,6 +48,8 @@ pub const TABLES: [Table; 17] = [
     Table::SyncRuns,
     Table::Audit,
     Table::AuditHeads,
+    Table::Archives,
+    Table::Usage,
 ];
 
 pub struct Stack {

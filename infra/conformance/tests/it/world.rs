@@ -9,9 +9,9 @@ use portico_aws::{BootError, Cloud, Function, Settings};
 use portico_domain::{
     AccountId, CaseId, Clock, ContractId, EntryId, FileId, SalesforceId, UserId,
     billing::{self, Invoice, TimeEntry},
-    cases::{Case, CaseFilter, CaseSummary, Reading, Status, TimelineEntry},
+    cases::{Author, Case, CaseFilter, CaseSummary, Reading, Side, Status, TimelineEntry},
     contracts::Contract,
-    files::{Declaration, File},
+    files::{Comparison, Declaration, File, FileRules, Space, Uploader, Verdict},
     people::{
         Account, Audience, ClientRole, Membership, MembershipState, Position, Raiser, StaffRole, Viewer,
     },
@@ -243,6 +243,7 @@ impl World {
             "invoice-rendering" => invoice_rendering::function(&cloud).await,
             "live-connections" => live_connections::function(&cloud).await,
             "live-tickets" => live_tickets::function(&cloud).await,
+            "presigned-downloads" => presigned_downloads::function(&cloud).await,
             "presigned-uploads" => presigned_uploads::function(&cloud).await,
             "salesforce-change-events" => salesforce_change_events::function(&cloud).await,
             "salesforce-reconcile" => salesforce_reconcile::function(&cloud).await,
@@ -296,8 +297,7 @@ impl World {
         let hours: Vec<LineChange> = time_entries().into_iter().map(logged).collect();
         let event = portico_domain::events::Event::case_changed(&closed, now(), &self.stack.random);
         store.save_lines(&closed, &hours, &event).await.unwrap();
-        let available = declared(file()).arrived(now()).unwrap();
-        store.save_file(&File { version: 1, ..available }).await.unwrap();
+        store.save_file(&available(file())).await.unwrap();
         store.save_file(&declared(pending_file())).await.unwrap();
     }
 
@@ -470,6 +470,29 @@ pub fn time_entries() -> [TimeEntry; 2] {
     [entry(0xe1, 95, "Found and removed the duplicate print queue"), entry(0xe2, 20, "Checked with hall 3")]
 }
 
+/// Who uploads files here: the member.
+pub fn uploader() -> Uploader {
+    Uploader { user: user(MEMBER), author: Author { side: Side::Client, name: "Jonas Weber".to_owned() } }
+}
+
+/// Room for a handful of small files.
+pub fn file_rules() -> FileRules {
+    FileRules {
+        file_bytes: 1 << 30,
+        case: Space { files: 10, bytes: 1 << 30 },
+        account_bytes: 2 << 30,
+        categories: vec!["Log".to_owned().try_into().unwrap()],
+        retention: None,
+    }
+}
+
+/// A file whose content was compared and scanned.
+pub fn available(id: FileId) -> File {
+    let compared = declared(id).compared(Comparison::AsDeclared, now()).unwrap();
+    let available = compared.judged(Verdict::Clean, now()).unwrap();
+    File { version: 1, ..available }
+}
+
 pub fn declared(id: FileId) -> File {
     let declaration = Declaration {
         name: "printer.log".to_owned().try_into().unwrap(),
@@ -477,5 +500,5 @@ pub fn declared(id: FileId) -> File {
         content_type: "text/plain".to_owned().try_into().unwrap(),
         sha256: hex::encode(Sha256::digest(CONTENT)).try_into().unwrap(),
     };
-    File::declare(id, account(), open_case(), declaration, user(MEMBER), now())
+    File::declare(id, account(), Some(open_case()), declaration, uploader(), now())
 }

@@ -5,11 +5,39 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_s3::presigning::{PresignedRequest as Signed, PresigningConfig};
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use jiff::{SignedDuration, Timestamp};
-use portico_domain::files::{Declaration, MultipartId, Part, PresignedRequest, Sha256Hex};
+use portico_domain::files::{
+    Declaration, File, MultipartId, PART_LINK_WINDOW, Part, PresignedRequest, Sha256Hex, StoredPart,
+    UPLOAD_WINDOW, UploadLinks,
+};
 
 use super::{Bucket, ObjectError, failed};
 
 impl Bucket {
+    /// The links by which the content of a file goes up: one, or one for each part that the store does not have yet.
+    ///
+    /// # Errors
+    /// [`ObjectError`] if a request cannot be signed.
+    pub async fn upload_links(
+        &self,
+        file: &File,
+        stored: &[StoredPart],
+        now: Timestamp,
+    ) -> Result<UploadLinks, ObjectError> {
+        let key = file.key().to_string();
+        let Some(multipart) = &file.multipart else {
+            let link = self.presign_upload(&key, &file.declared, now, UPLOAD_WINDOW).await?;
+            return Ok(UploadLinks::Whole(link));
+        };
+        let mut links = Vec::new();
+        for part in file.parts() {
+            if !stored.iter().any(|stored| stored.number == part.number) {
+                let link = self.presign_part(&key, &multipart.id, &part, now, PART_LINK_WINDOW).await?;
+                links.push((part, link));
+            }
+        }
+        Ok(UploadLinks::Parts(links))
+    }
+
     /// A link to upload exactly what was declared, for `window` from `now` on: the length, the type and the SHA-256
     /// are part of the signature, so the store refuses anything else.
     ///

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
-use portico_domain::files::{MediaType, MultipartId, StoredPart};
+use portico_domain::files::{File, MediaType, Multipart, MultipartId, Sha256Hex, StoredPart};
 
 use super::{Bucket, ObjectError, code, failed, patience};
 
@@ -31,6 +31,26 @@ pub enum Joined {
 }
 
 impl Bucket {
+    /// A declared file with the upload in parts that it takes, begun in the store; as it is if there are no parts.
+    ///
+    /// # Errors
+    /// [`ObjectError`] if the store fails.
+    pub async fn begin_upload(&self, file: File, parts: Vec<Sha256Hex>) -> Result<File, ObjectError> {
+        if parts.is_empty() {
+            return Ok(file);
+        }
+        let id = self.begin_parts(&file.key().to_string(), &file.declared.content_type).await?;
+        Ok(File { multipart: Some(Multipart { id, parts }), ..file })
+    }
+
+    /// Ends the upload in parts of a file that did not come to be. If that fails, the bucket's rule does.
+    pub async fn give_up_upload(&self, file: &File) {
+        let Some(multipart) = &file.multipart else { return };
+        if let Err(error) = self.abandon_parts(&file.key().to_string(), &multipart.id).await {
+            tracing::warn!(file = %file.id, %error, "an upload that no file stands for is left to the bucket's rule");
+        }
+    }
+
     /// Begins an upload in parts. Nothing is visible under the key before [`Bucket::join_parts`]. The store checks a
     /// SHA-256 of each part and keeps the one over all of them ([`super::Checksum::Parts`]).
     ///

@@ -190,19 +190,19 @@ impl Happening {
         }
     }
 
-    /// The file that it tells of, if it tells of one.
-    pub fn file(&self) -> Option<FileId> {
+    /// The files that it names. Each has its own people, so whoever shows it has to look whether they may know.
+    pub fn files(&self) -> Vec<FileId> {
         match self {
-            Self::FileAdded { file, .. } => Some(*file),
+            Self::FileAdded { file, .. } => vec![*file],
+            Self::Commented { files, .. } => files.iter().map(|mention| mention.file).collect(),
             Self::Submitted
             | Self::Numbered { .. }
             | Self::Edited
             | Self::StatusChanged { .. }
             | Self::Closed { .. }
             | Self::Reopened { .. }
-            | Self::Commented { .. }
             | Self::HoursLogged { .. }
-            | Self::Invoiced { .. } => None,
+            | Self::Invoiced { .. } => Vec::new(),
         }
     }
 }

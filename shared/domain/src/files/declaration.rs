@@ -94,6 +94,12 @@ pub enum FileError {
     /// More than the store takes.
     #[error("must have at most {FILE_BYTES_MAX} bytes")]
     TooLarge,
+    /// More than the consultancy takes.
+    #[error("must have at most {most} bytes")]
+    OverLimit {
+        /// Most bytes of a file.
+        most: u64,
+    },
     /// Not a media type.
     #[error("must be a media type such as image/png, without parameters")]
     MediaType,
@@ -122,14 +128,15 @@ pub struct Declaration {
 }
 
 impl Declaration {
-    /// A size that the store takes.
+    /// A size that the store takes, and the consultancy.
     ///
     /// # Errors
     /// [`FileError`] if it is none.
-    pub fn checked_size(size: u64) -> Result<u64, FileError> {
+    pub fn checked_size(size: u64, most: u64) -> Result<u64, FileError> {
         match size {
             0 => Err(FileError::Empty),
-            1..=FILE_BYTES_MAX => Ok(size),
+            1..=FILE_BYTES_MAX if size <= most => Ok(size),
+            1..=FILE_BYTES_MAX => Err(FileError::OverLimit { most }),
             _ => Err(FileError::TooLarge),
         }
     }
@@ -151,10 +158,12 @@ mod tests {
 
     #[test]
     fn case_f05_sizes_from_one_byte_to_five_gibibytes() {
-        assert_eq!(Declaration::checked_size(0), Err(FileError::Empty));
-        assert_eq!(Declaration::checked_size(1), Ok(1));
-        assert_eq!(Declaration::checked_size(200 * 1024 * 1024), Ok(200 * 1024 * 1024));
-        assert_eq!(Declaration::checked_size(FILE_BYTES_MAX), Ok(FILE_BYTES_MAX));
-        assert_eq!(Declaration::checked_size(FILE_BYTES_MAX + 1), Err(FileError::TooLarge));
+        let checked = |size| Declaration::checked_size(size, FILE_BYTES_MAX);
+        assert_eq!(checked(0), Err(FileError::Empty));
+        assert_eq!(checked(1), Ok(1));
+        assert_eq!(checked(200 * 1024 * 1024), Ok(200 * 1024 * 1024));
+        assert_eq!(checked(FILE_BYTES_MAX), Ok(FILE_BYTES_MAX));
+        assert_eq!(checked(FILE_BYTES_MAX + 1), Err(FileError::TooLarge));
+        assert_eq!(Declaration::checked_size(11, 10), Err(FileError::OverLimit { most: 10 }));
     }
 }

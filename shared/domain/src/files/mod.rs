@@ -35,7 +35,7 @@ pub use disposal::{
     Disposal, LOOK_AGAIN, PENDING_GRACE, REJECTED_SHOWN, STAGED_LIFE, STUCK_AFTER, UNDO_WINDOW,
 };
 pub use keys::{ArchiveKey, ForeignKey, ObjectKey};
-pub use links::PresignedRequest;
+pub use links::{PresignedRequest, UploadLinks};
 pub use names::{FILE_NAME_MAX, FileName, Folder, NameError, content_disposition, disposition_of};
 pub use parts::{MultipartId, PART_BYTES, PARTS_MAX, Part, SINGLE_BYTES_MAX, StoredPart, cut};
 pub use rules::{CASE_FILES_MAX, Category, FileRules, FileRulesError, FileSettings, NoRoom, Space};
@@ -44,6 +44,8 @@ pub use visibility::{NAMED_MAX, Visibility};
 
 /// How long an upload link of one piece works.
 pub const UPLOAD_WINDOW: SignedDuration = SignedDuration::from_mins(15);
+/// How long the link of one part works: 64 MiB at 150 kbit/s.
+pub const PART_LINK_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 /// How long a client may take for a file in parts; fresh links are there for the asking meanwhile.
 pub const PARTS_WINDOW: SignedDuration = SignedDuration::from_hours(24);
 /// How long a download link works. It is handed to a browser that follows it at once. Until then it also works for who
@@ -272,9 +274,9 @@ impl File {
         }
     }
 
-    /// The content was held against what was declared. `None` if that was done already, or nothing has arrived.
+    /// The content was held against what was declared, at once when it arrived or later. `None` if that was done already.
     pub fn compared(&self, comparison: Comparison, now: Timestamp) -> Option<Self> {
-        let FileState::Uploaded { .. } = self.state else { return None };
+        let (FileState::Pending { .. } | FileState::Uploaded { .. }) = self.state else { return None };
         let rejected = |reason| FileState::Rejected { since: now, reason };
         let state = match comparison {
             Comparison::AsDeclared => FileState::Scanning { since: now },
@@ -355,6 +357,17 @@ impl File {
         matches!(self.state, FileState::Pending { .. })
     }
 
+    /// Until when it may go up, if its content is awaited.
+    pub fn awaited_until(&self) -> Option<Timestamp> {
+        match self.state {
+            FileState::Pending { until } => Some(until),
+            FileState::Uploaded { .. }
+            | FileState::Scanning { .. }
+            | FileState::Available { .. }
+            | FileState::Rejected { .. } => None,
+        }
+    }
+
     /// The parts that it goes up in; none if it goes up in one piece.
     pub fn parts(&self) -> Vec<Part> {
         let hashes = self.multipart.as_ref().map(|multipart| multipart.parts.as_slice()).unwrap_or_default();
@@ -430,8 +443,8 @@ mod tests {
         for file in states() {
             let settled = matches!(file.state, FileState::Available { .. } | FileState::Rejected { .. });
             assert_eq!(file.arrived(now()).is_some(), file.is_pending());
-            let uploaded = matches!(file.state, FileState::Uploaded { .. });
-            assert_eq!(file.compared(Comparison::AsDeclared, now()).is_some(), uploaded);
+            let awaited = matches!(file.state, FileState::Pending { .. } | FileState::Uploaded { .. });
+            assert_eq!(file.compared(Comparison::AsDeclared, now()).is_some(), awaited);
             assert_eq!(file.judged(Verdict::Clean, now()).is_some(), !settled, "{:?}", file.state);
         }
         let early = declared_file(now()).judged(Verdict::Threat, now()).unwrap();

@@ -3,7 +3,10 @@
 //! Which of the optional fields are shown is the consultancy's choice ([`CaseProcess::shown`]); what is not shown
 //! is not in the answer at all.
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, civil::Date};
+use portico_domain::FileId;
 use portico_domain::cases::{
     Author, Case, CaseField, CaseProcess, CaseSummary, ClosingReason, FileMention, Happening,
     RelatedContract, Side, Status, TimelineEntry,
@@ -227,6 +230,9 @@ pub enum HappeningView {
         file: String,
         /// Its name.
         name: String,
+        /// Which version of it: 1 is a new file.
+        #[schema(minimum = 1)]
+        version: u32,
     },
     /// Hours were logged.
     HoursLogged {
@@ -287,8 +293,14 @@ impl From<&Author> for AuthorView {
 }
 
 impl TimelineEntryView {
-    /// What somebody is shown of a line, or `None` if it is about something that is not shown to them.
-    pub fn new(entry: &TimelineEntry, viewer: &Viewer, process: &CaseProcess) -> Option<Self> {
+    /// What somebody is shown of a line, or `None` if it is about something that is not shown to them. `files` are the
+    /// files that are.
+    pub fn new(
+        entry: &TimelineEntry,
+        viewer: &Viewer,
+        process: &CaseProcess,
+        files: &BTreeSet<FileId>,
+    ) -> Option<Self> {
         let happening = match entry.happening.clone() {
             Happening::Submitted => HappeningView::Submitted,
             Happening::Numbered { number } => HappeningView::Numbered { number },
@@ -298,7 +310,7 @@ impl TimelineEntryView {
             }
             Happening::Closed { by, reason } => HappeningView::Closed { by, reason: closed_as(reason) },
             Happening::Reopened { by } => HappeningView::Reopened { by },
-            Happening::Commented { body, author, files } => HappeningView::Commented {
+            Happening::Commented { body, author, files: mentioned } => HappeningView::Commented {
                 html: match author.side {
                     Side::Client => markdown::to_html(&body),
                     // Agents write plain text in Salesforce; a stray asterisk of theirs means nothing.
@@ -306,9 +318,18 @@ impl TimelineEntryView {
                 },
                 body,
                 author: AuthorView::from(&author),
-                files: files.iter().map(FileMentionView::from).collect(),
+                files: mentioned
+                    .iter()
+                    .filter(|mention| files.contains(&mention.file))
+                    .map(FileMentionView::from)
+                    .collect(),
             },
-            Happening::FileAdded { file, name } => HappeningView::FileAdded { file: file.to_string(), name },
+            Happening::FileAdded { file, name, revision } => {
+                if !files.contains(&file) {
+                    return None;
+                }
+                HappeningView::FileAdded { file: file.to_string(), name, version: revision }
+            }
             Happening::HoursLogged { worked_on, minutes, person, description } => {
                 if !process.shows(CaseField::Hours) {
                     return None;

@@ -3,59 +3,22 @@
 use jiff::{Timestamp, civil::Date};
 use portico_domain::{
     billing::{Invoice, Line},
-    files::{File, PresignedRequest},
+    files::PresignedRequest,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
 
 mod cases;
+mod files;
 
 pub use cases::{
     AuthorView, CaseSummaryView, CaseView, ContractReference, FileMentionView, HappeningView, StatusView,
     TimelineEntryView,
 };
-
-/// A file of a case.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = File)]
-pub struct FileView {
-    /// The portal's id.
-    #[schema(pattern = "^file_[0-9a-f]{32}$", example = "file_01993b8e5c6a7d2f8b1e4a9c0d3f6e72")]
-    pub id: String,
-    /// The case that it belongs to.
-    #[schema(pattern = "^case_[0-9a-f]{32}$")]
-    pub case: String,
-    /// Name as the client gave it. Text: never a path.
-    pub name: String,
-    /// Bytes.
-    #[schema(minimum = 1, maximum = 5368709120_u64)]
-    pub size: u64,
-    /// Media type as declared.
-    pub content_type: String,
-    /// SHA-256 of the content, hexadecimal.
-    #[schema(pattern = "^[0-9a-f]{64}$")]
-    pub sha256: String,
-    /// Whether it can be downloaded.
-    pub available: bool,
-    /// When it was declared.
-    #[schema(value_type = String, format = DateTime)]
-    pub created_at: Timestamp,
-}
-
-impl From<&File> for FileView {
-    fn from(file: &File) -> Self {
-        Self {
-            id: file.id.to_string(),
-            case: file.case.to_string(),
-            name: file.declared.name.as_str().to_owned(),
-            size: file.declared.size,
-            content_type: file.declared.content_type.as_str().to_owned(),
-            sha256: file.declared.sha256.as_str().to_owned(),
-            available: file.is_available(),
-            created_at: file.created_at,
-        }
-    }
-}
+pub use files::{
+    ArchiveFailureView, ArchiveStateView, ArchiveView, FileStateView, FileView, RejectionView, SpaceView,
+    UsageView, VisibilityView,
+};
 
 /// An amount of money, as text so that nobody's floats round it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -98,7 +98,7 @@ pub async fn raises_a_case(sample: &Sample) {
     assert!(happened.contains(&Happening::Submitted));
     assert!(happened.contains(&Happening::Numbered { number: case.number.unwrap() }));
     assert_eq!(
-        done_by(world, &Fact::CaseSubmitted { case: case.id }).await,
+        done_by(world, &Fact::CaseSubmitted { case: case.id, files: Vec::new() }).await,
         actor(&answer, MEMBER, ActorRole::Member, "POST /cases")
     );
 }
@@ -440,7 +440,7 @@ pub async fn lets_a_file_in(sample: &Sample) {
         world.store.file(&world.tenant(), answer["body"]["id"].as_str().unwrap().parse().unwrap()).await;
     let file = file.unwrap().unwrap();
     assert!(matches!(file.state, FileState::Pending { .. }));
-    let fact = Fact::FileDeclared { case: open_case(), file: file.id };
+    let fact = Fact::FileDeclared { case: Some(open_case()), file: file.id };
     assert_eq!(
         done_by(world, &fact).await,
         actor(&answer, MEMBER, ActorRole::Member, "POST /cases/{caseId}/files")

@@ -7,7 +7,7 @@ use portico_domain::{
     cases::{Author, Case, ClosingReason, Happening, Side, TimelineEntry},
     contracts::Contract,
     events::Fact,
-    files::File,
+    files::{File, FileState},
     people::{MembershipState, Position},
 };
 use portico_emulators::queues::MessageAttribute;
@@ -370,11 +370,9 @@ pub async fn confirms_an_upload(sample: &Sample) {
     bucket.put(&pending.key().to_string(), "text/plain", CONTENT.into()).await.unwrap();
     sample.run().await;
     let file = world.store.file(&world.tenant(), pending.id).await.unwrap().unwrap();
-    assert!(file.is_available());
-    let name = "printer.log".to_owned();
-    assert!(happened(world, open_case()).await.contains(&Happening::FileAdded { file: pending.id, name }));
-    let facts = outbox::facts(&world.stack.emulators).await;
-    assert!(facts.contains(&Fact::FileAdded { case: open_case(), file: pending.id }), "{facts:?}");
+    assert!(matches!(file.state, FileState::Scanning { .. }), "{file:?}");
+    let told = Fact::FileChecked { case: Some(open_case()), file: pending.id, uploader: user(MEMBER) };
+    assert_eq!(outbox::facts(&world.stack.emulators).await, [told], "nobody else is told yet");
     assert_eq!(Tenant::of_object(&pending.key()), world.tenant());
 }
 
