@@ -73,6 +73,7 @@ samples! {
     case_submission_new_case => http::raises_a_case;
     case_submission_outage => http::case_r08_takes_a_case_during_an_outage;
     case_submission_refused_fields => http::refuses_fields;
+    case_submission_staged_file => http::raises_a_case_with_a_staged_file;
     case_submission_without_key => http::case_i01_refuses_without_a_key;
     event_relay_case_changed => relay::case_t05_tells_those_who_may_know;
     event_relay_work_for_queues => relay::hands_over_to_queues;
@@ -89,7 +90,14 @@ samples! {
     live_tickets_issue => http::issues_a_ticket;
     presigned_downloads_agent => http::lets_an_agent_download;
     presigned_downloads_file => http::lets_a_file_out;
+    presigned_uploads_abandon => http::case_f03_gives_an_upload_up;
     presigned_uploads_add_file => http::lets_a_file_in;
+    presigned_uploads_add_parts => http::case_f05_lets_a_large_file_in_by_parts;
+    presigned_uploads_add_version => http::lets_a_new_version_in;
+    presigned_uploads_join => http::has_nothing_to_join;
+    presigned_uploads_progress => http::tells_how_far_an_upload_is;
+    presigned_uploads_refused => http::refuses_a_file;
+    presigned_uploads_stage => http::stages_a_file;
     salesforce_change_events_other_object => queues::passes_over_another_object;
     salesforce_change_events_overflow => queues::asks_for_a_sweep;
     salesforce_change_events_records_changed => queues::takes_a_change_event;
