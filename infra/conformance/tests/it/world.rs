@@ -238,6 +238,7 @@ impl World {
             "case-listing" => case_listing::function(&cloud).await,
             "case-submission" => case_submission::function(&cloud).await,
             "event-relay" => event_relay::function(&cloud).await,
+            "file-changes" => file_changes::function(&cloud).await,
             "file-disposal" => file_disposal::function(&cloud).await,
             "invoice-generation" => invoice_generation::function(&cloud).await,
             "invoice-listing" => invoice_listing::function(&cloud).await,
