@@ -293,6 +293,18 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         target: Target::Archive,
         cells: [own(200), own(200), own(200), own_of_named_account(200), own_of_named_account(200)],
     };
+    // On its way a file is its uploader's alone; for everybody else it is not there.
+    let upload = |operation, own: Cell| Row {
+        operation,
+        target: Target::File,
+        cells: [
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![ABSENT, ABSENT, BAD, ABSENT, ABSENT],
+            vec![ABSENT, ABSENT, BAD, ABSENT, ABSENT],
+        ],
+    };
     let cases = Row {
         operation: "GET /cases",
         target: Target::Account,
@@ -320,7 +332,16 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
                 clients_case("POST /cases/{caseId}/reopen", 200),
             ],
         ),
-        ("One file", vec![file]),
+        (
+            "One file",
+            vec![
+                file,
+                upload("GET /files/{fileId}/upload", Allowed(200)),
+                upload("PUT /files/{fileId}/upload", Allowed(200)),
+                // The files of the scene have arrived.
+                upload("DELETE /files/{fileId}/upload", RefusedThoughSeen(Kind::WrongState)),
+            ],
+        ),
         ("One archive of a case's files", vec![archive]),
         (
             "One invoice",
@@ -334,6 +355,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
             "Without a record",
             vec![
                 clients("POST /cases", 201),
+                clients("POST /files", 201),
                 clients("GET /cases/choices", 200),
                 clients("POST /live/tickets", 201),
             ],

@@ -36,6 +36,7 @@ pub fn apis() -> [Api; 10] {
         Api { binary: "case-listing", openapi: case_listing::api().into_openapi() },
         Api { binary: "case-changes", openapi: case_changes::api().into_openapi() },
         Api { binary: "case-conversation", openapi: case_conversation::api().into_openapi() },
+        Api { binary: "file-changes", openapi: file_changes::api().into_openapi() },
         Api { binary: "presigned-downloads", openapi: presigned_downloads::api().into_openapi() },
         Api { binary: "presigned-uploads", openapi: presigned_uploads::api().into_openapi() },
         Api { binary: "case-archives", openapi: case_archives::api().into_openapi() },
