@@ -489,13 +489,11 @@ async fn the_function_alone() {
 async fn fill(world: &World, sizes: impl IntoIterator<Item = usize>) -> Space {
     const LARGEST: usize = 32 << 20;
     let mut state = 1_u64;
-    let noise: Vec<u8> = std::iter::repeat_with(|| {
+    let mut noise = vec![0; 2 * LARGEST];
+    for chunk in noise.chunks_exact_mut(8) {
         state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        state.to_be_bytes()
-    })
-    .take(2 * LARGEST / 8)
-    .flatten()
-    .collect();
+        chunk.copy_from_slice(&state.to_be_bytes());
+    }
     let noise = axum::body::Bytes::from(noise);
     let bucket = world.stack.cloud().bucket("FILES_BUCKET").unwrap();
     let mut space = Space::default();
