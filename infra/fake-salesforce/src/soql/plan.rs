@@ -314,7 +314,7 @@ impl Plan {
     fn like(&mut self, path: &Path, literal: &PlacedLiteral, strict: bool) -> Result<String, QueryError> {
         let (operand, field) = self.operand(path)?;
         let textual =
-            matches!(field.kind, Kind::Text(_) | Kind::Email | Kind::Picklist { .. } | Kind::AutoNumber(_));
+            matches!(field.kind, Kind::Text(_) | Kind::Email | Kind::Url | Kind::Picklist { .. } | Kind::AutoNumber(_));
         let (Literal::Text(text), true) = (&literal.literal, textual) else {
             return Err(invalid_operator(path));
         };
