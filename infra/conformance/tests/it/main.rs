@@ -24,6 +24,7 @@ mod double_click;
 mod engine;
 mod guard;
 mod logs;
+mod malware;
 mod meter;
 mod mirror;
 mod outage;
