@@ -2,7 +2,7 @@
 //!
 //! The event only says that something may be there. What counts is what the store says of the object now.
 
-use portico_aws::{BootError, Bucket, Checksum, Cloud, Function, ObjectError};
+use portico_aws::{BootError, Bucket, Checksum, Cloud, Function, Metric, Metrics, ObjectError};
 use portico_domain::{
     Clock, Random,
     files::{BEGINNING_BYTES, Comparison, File, FileState, ObjectKey, fits},
@@ -18,6 +18,8 @@ pub struct Deps {
     pub store: Store,
     /// Where the content of files lies.
     pub bucket: Bucket,
+    /// Measurements.
+    pub metrics: Metrics,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -33,6 +35,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let deps = Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("FILES_BUCKET")?,
+        metrics: cloud.metrics(),
         clock: cloud.clock(),
         random: cloud.random(),
     };
@@ -77,6 +80,10 @@ async fn confirm(deps: Deps, key: String) -> Result<(), ConfirmError> {
         tracing::warn!(file = %object.file, "the content of a file that there is not; it goes");
         return Ok(deps.bucket.erase(&key).await?);
     };
+    if file.erasure.is_some() {
+        // It came under a link that still works, and goes with the file.
+        return Ok(deps.bucket.erase(&key).await?);
+    }
     let file = match file.state {
         FileState::Pending { .. } if file.multipart.is_some() => announce(&deps, &tenant, file).await?,
         FileState::Pending { .. } | FileState::Uploaded { .. } => file,
@@ -93,7 +100,12 @@ async fn confirm(deps: Deps, key: String) -> Result<(), ConfirmError> {
     }
     let now = deps.clock.now();
     let change = |file: &File| file.compared(comparison, now);
-    deps.store.move_file(&tenant, file.id, change, now, &deps.random).await?;
+    let moved = deps.store.move_file(&tenant, file.id, change, now, &deps.random).await?;
+    // What a scanner refuses is counted where its verdict arrives.
+    let rejected = moved.is_some_and(|file| matches!(file.state, FileState::Rejected { .. }));
+    if rejected && comparison != Comparison::AsDeclared {
+        deps.metrics.record(Metric::FilesRejected, 1);
+    }
     Ok(())
 }
 

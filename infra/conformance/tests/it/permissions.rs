@@ -125,7 +125,7 @@ fn lambda_and_eventbridge_may_park_what_failed() {
             rules += 1;
         }
     }
-    assert_eq!(rules, 2);
+    assert_eq!(rules, 3);
 }
 
 /// An index can be queried only by who may query its table, and only tables that have one need the right.
