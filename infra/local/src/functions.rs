@@ -65,6 +65,7 @@ pub fn of_the_workspace() -> Functions {
         "case-listing" => case_listing,
         "case-submission" => case_submission,
         "event-relay" => event_relay,
+        "file-changes" => file_changes,
         "file-disposal" => file_disposal,
         "invoice-generation" => invoice_generation,
         "invoice-listing" => invoice_listing,
