@@ -238,11 +238,8 @@ impl World {
             "case-listing" => case_listing::function(&cloud).await,
             "case-submission" => case_submission::function(&cloud).await,
             "event-relay" => event_relay::function(&cloud).await,
-<<<<<<< HEAD
-            "file-disposal" => file_disposal::function(&cloud).await,
-=======
             "file-changes" => file_changes::function(&cloud).await,
->>>>>>> reading
+            "file-disposal" => file_disposal::function(&cloud).await,
             "invoice-generation" => invoice_generation::function(&cloud).await,
             "invoice-listing" => invoice_listing::function(&cloud).await,
             "invoice-rendering" => invoice_rendering::function(&cloud).await,

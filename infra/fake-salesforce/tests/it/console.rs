@@ -48,7 +48,8 @@ async fn a_case_shows_everything_that_belongs_to_it() {
         }),
     )
     .await;
-    for (state, link) in [("Deleted", "https://portal.example/deleted"), ("Available", "javascript:alert(1)")] {
+    for (state, link) in [("Deleted", "https://portal.example/deleted"), ("Available", "javascript:alert(1)")]
+    {
         let fields = json!({"Case__c": case, "Name": state, "State__c": state, "Portal_Link__c": link});
         org.create("Portal_File__c", fields).await;
     }
