@@ -119,11 +119,12 @@ async fn announce(deps: &Deps, tenant: &Tenant, file: File) -> Result<File, Conf
 /// What is there, held against what was declared; `None` if nothing is.
 async fn compare(deps: &Deps, key: &str, file: &File) -> Result<Option<Comparison>, ConfirmError> {
     let Some(facts) = deps.bucket.facts(key).await? else { return Ok(None) };
-    // The store has checked length and SHA-256 at the upload, because they were signed; this looks once more.
+    // The store has checked length and SHA-256 of what came under a link, because they were signed; this looks once more.
     let declared = match &file.multipart {
         None => Checksum::of_whole(&file.declared.sha256),
         Some(_) => Checksum::of_parts(&file.parts()),
     };
+    let checked = facts.checksum.is_some();
     if facts.size != file.declared.size || facts.checksum.is_some_and(|stored| stored != declared) {
         return Ok(Some(Comparison::OtherContent));
     }
@@ -131,8 +132,9 @@ async fn compare(deps: &Deps, key: &str, file: &File) -> Result<Option<Compariso
     if !fits(&file.declared.content_type, &beginning) {
         return Ok(Some(Comparison::OtherType));
     }
-    // Of an upload in parts the store knows the SHA-256 of each part, not that of the whole.
-    if file.multipart.is_some() {
+    // Of an upload in parts the store knows the SHA-256 of each part, not that of the whole; of what came without a link
+    // it knows none.
+    if file.multipart.is_some() || !checked {
         let Some(sha256) = sha256_of(deps, key).await? else { return Ok(None) };
         if sha256 != file.declared.sha256.bytes() {
             return Ok(Some(Comparison::OtherContent));

@@ -278,6 +278,18 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         ],
     };
     let file = Row { operation: "GET /files/{fileId}", target: Target::File, ..case("", 200) };
+    // On its way a file is its uploader's alone; for everybody else it is not there.
+    let upload = |operation, own: Cell| Row {
+        operation,
+        target: Target::File,
+        cells: [
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![ABSENT, ABSENT, BAD, ABSENT, ABSENT],
+            vec![ABSENT, ABSENT, BAD, ABSENT, ABSENT],
+        ],
+    };
     let cases = Row {
         operation: "GET /cases",
         target: Target::Account,
@@ -304,7 +316,16 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
                 clients_case("POST /cases/{caseId}/reopen", 200),
             ],
         ),
-        ("One file", vec![file]),
+        (
+            "One file",
+            vec![
+                file,
+                upload("GET /files/{fileId}/upload", Allowed(200)),
+                upload("PUT /files/{fileId}/upload", Allowed(200)),
+                // The files of the scene have arrived.
+                upload("DELETE /files/{fileId}/upload", RefusedThoughSeen(Kind::WrongState)),
+            ],
+        ),
         (
             "One invoice",
             vec![invoice("GET /invoices/{invoiceId}", 200), invoice("GET /invoices/{invoiceId}/pdf", 303)],
@@ -317,6 +338,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
             "Without a record",
             vec![
                 clients("POST /cases", 201),
+                clients("POST /files", 201),
                 clients("GET /cases/choices", 200),
                 clients("POST /live/tickets", 201),
             ],

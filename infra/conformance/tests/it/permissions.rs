@@ -13,10 +13,23 @@ use crate::{
 /// What a policy may allow at all, by what the resource is.
 fn known_actions(kind: &str) -> &'static [&'static str] {
     match kind {
-        "AWS::DynamoDB::Table" => {
-            &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
-        }
-        "AWS::S3::Bucket" => &["s3:GetObject", "s3:PutObject"],
+        "AWS::DynamoDB::Table" => &[
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:Query",
+        ],
+        "AWS::S3::Bucket" => &[
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+            "s3:ListMultipartUploadParts",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+        ],
         "AWS::SQS::Queue" => {
             &["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
         }

@@ -4,6 +4,7 @@
 //! A file without a test fails, and so does a test without a file. The functions run behind a [`crate::guard`] that
 //! enforces their policies.
 
+mod files;
 mod http;
 mod live;
 mod queues;
@@ -73,9 +74,14 @@ samples! {
     case_submission_new_case => http::raises_a_case;
     case_submission_outage => http::case_r08_takes_a_case_during_an_outage;
     case_submission_refused_fields => http::refuses_fields;
+    case_submission_staged_file => http::raises_a_case_with_a_staged_file;
     case_submission_without_key => http::case_i01_refuses_without_a_key;
     event_relay_case_changed => relay::case_t05_tells_those_who_may_know;
     event_relay_work_for_queues => relay::hands_over_to_queues;
+    file_disposal_erasure => files::erases_what_is_to_be_erased;
+    file_disposal_nothing_goes => files::keeps_what_is_kept;
+    file_disposal_schedule => files::case_f03_removes_what_never_came;
+    file_disposal_unfinished_parts => files::case_f03_removes_parts;
     invoice_generation_case_closed => queues::invoices_a_closed_case;
     invoice_generation_case_open => queues::does_not_invoice_an_open_case;
     invoice_listing_detail => http::reads_an_invoice;
@@ -87,9 +93,21 @@ samples! {
     live_connections_disconnect => live::disconnects;
     live_connections_unknown_ticket => live::refuses_an_unknown_ticket;
     live_tickets_issue => http::issues_a_ticket;
+    malware_verdicts_access_denied => files::case_f04_refuses_what_was_not_scanned;
+    malware_verdicts_clean => files::opens_a_clean_file;
+    malware_verdicts_foreign_key => files::passes_over_an_object_of_others;
+    malware_verdicts_threat => files::case_f04_refuses_malware;
+    malware_verdicts_unsupported => files::case_f04_remembers_an_early_verdict;
     presigned_downloads_agent => http::lets_an_agent_download;
     presigned_downloads_file => http::lets_a_file_out;
+    presigned_uploads_abandon => http::case_f03_gives_an_upload_up;
     presigned_uploads_add_file => http::lets_a_file_in;
+    presigned_uploads_add_parts => http::case_f05_lets_a_large_file_in_by_parts;
+    presigned_uploads_add_version => http::lets_a_new_version_in;
+    presigned_uploads_join => http::has_nothing_to_join;
+    presigned_uploads_progress => http::tells_how_far_an_upload_is;
+    presigned_uploads_refused => http::refuses_a_file;
+    presigned_uploads_stage => http::stages_a_file;
     salesforce_change_events_other_object => queues::passes_over_another_object;
     salesforce_change_events_overflow => queues::asks_for_a_sweep;
     salesforce_change_events_records_changed => queues::takes_a_change_event;
@@ -117,8 +135,11 @@ samples! {
     salesforce_writer_head_start => queues::leaves_a_new_case_alone;
     salesforce_writer_invoice_issued => queues::records_an_invoice;
     salesforce_writer_parked => queues::parks_what_cannot_be_carried_over;
+    upload_confirmation_abandoned => files::erases_what_belongs_to_no_file;
     upload_confirmation_foreign_key => queues::ignores_a_foreign_key;
     upload_confirmation_object_created => queues::confirms_an_upload;
+    upload_confirmation_other_content => files::case_f01_rejects_other_content;
+    upload_confirmation_parts_joined => files::opens_parts_that_were_scanned_before;
     webhook_receiver_base64 => http::takes_an_encoded_message;
     webhook_receiver_callout => http::takes_a_callout;
     webhook_receiver_callout_forged => http::refuses_a_forged_callout;
