@@ -138,6 +138,9 @@ impl Stack {
             names.set(format!("{id}.Arn"), format!("arn:aws:s3:::{name}"));
             names.set(id, name);
         }
+        for (id, _) in template.of_type("AWS::KMS::Key") {
+            names.set(format!("{id}.Arn"), format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}"));
+        }
         let http = reqwest::Client::new();
         for (id, properties) in template.of_type("AWS::DynamoDB::Table") {
             create_table(&http, &emulators.dynamodb_url(), id, properties).await;

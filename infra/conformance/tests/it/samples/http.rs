@@ -573,7 +573,7 @@ async fn downloads(sample: &Sample, by: (&str, ActorRole)) {
     assert_eq!(answer["statusCode"], 200, "{answer}");
     let got = follow(&answer["body"]["download"], "").await;
     assert_eq!(got.status(), StatusCode::OK);
-    let fact = Fact::Accessed(Access::FileDownloaded { case: open_case(), file: file() });
+    let fact = Fact::Accessed(Access::FileDownloaded { case: Some(open_case()), file: file() });
     let (sender, role) = by;
     assert_eq!(done_by(&sample.world, &fact).await, actor(&answer, sender, role, "GET /files/{fileId}"));
     let disposition = got.headers()["content-disposition"].to_str().unwrap();
