@@ -142,6 +142,8 @@ samples! {
     salesforce_writer_case_submitted => queues::hands_a_case_over;
     salesforce_writer_comment_added => queues::hands_a_comment_over;
     salesforce_writer_file_added => queues::refers_to_a_file;
+    salesforce_writer_file_deleted => queues::shows_a_file_as_deleted;
+    salesforce_writer_file_erased => queues::forgets_an_erased_file;
     salesforce_writer_head_start => queues::leaves_a_new_case_alone;
     salesforce_writer_invoice_issued => queues::records_an_invoice;
     salesforce_writer_parked => queues::parks_what_cannot_be_carried_over;
