@@ -1,19 +1,24 @@
-//! Files that are there: `GET /files/{fileId}` links straight to the store.
+//! Files that are there: `GET /files/{fileId}` links straight to the store, `GET /files/{fileId}/versions` has what the file
+//! was before, `GET /cases/{caseId}/files` what a case has of them, `GET /files/usage` the room that they take.
+
+mod lists;
+mod usage;
 
 use axum::{
     Json, Router,
     extract::{FromRef, Path, State},
 };
+use jiff::Timestamp;
 use portico_aws::{BootError, Bucket, Cloud, Function};
 use portico_domain::{
-    Clock, FileId, Random,
+    Clock, Random,
+    cases::Case,
     events::{Access, Event, Fact},
-    files::{DOWNLOAD_WINDOW, File, content_disposition, served_as},
+    files::{DOWNLOAD_WINDOW, File, FileRules, content_disposition, served_as},
 };
 use portico_http::{
-    AccountChoice, Caller, Problem, RecordRefusals, finish, on_record,
+    AccountChoice, Caller, Problem, RecordRefusals, finish, listed_file, on_record,
     views::{FileView, StoreRequest},
-    visible_case,
 };
 use portico_store::{Store, engine::Table};
 use serde::Serialize;
@@ -27,6 +32,8 @@ pub struct Deps {
     pub store: Store,
     /// Where the content of files lies.
     pub bucket: Bucket,
+    /// How much may be uploaded.
+    pub rules: FileRules,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -44,10 +51,11 @@ impl FromRef<Deps> for Store {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Members, Table::Accounts, Table::Cases, Table::Files, Table::Outbox];
+    let tables = [Table::Members, Table::Accounts, Table::Cases, Table::Files, Table::Usage, Table::Outbox];
     Ok(Function::http(routes(Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("FILES_BUCKET")?,
+        rules: cloud.file_rules()?,
         clock: cloud.clock(),
         random: cloud.random(),
     })))
@@ -60,7 +68,11 @@ pub fn routes(deps: Deps) -> Router {
 
 /// The routes and their description.
 pub fn api() -> OpenApiRouter<Deps> {
-    OpenApiRouter::new().routes(routes!(download))
+    OpenApiRouter::new()
+        .routes(routes!(download))
+        .routes(routes!(lists::versions))
+        .routes(routes!(lists::of_case))
+        .routes(routes!(usage::read))
 }
 
 /// A file, and how to download it.
@@ -75,9 +87,11 @@ pub struct Download {
 
 /// Download a file
 ///
-/// Answers with a request that works for 5 minutes and saves the file under a safe form of its name.
+/// Answers with a request that works for 5 minutes and saves the file under a safe form of its name. Each version has an
+/// id of its own.
 ///
-/// **Who:** everybody who may see the file's case and whom the file is for; people of the consultancy name the `account`.
+/// **Who:** everybody who may see the file's case and whom the file is for; of a staged file, who uploaded it; people of the
+/// consultancy name the `account`.
 #[utoipa::path(
     get,
     path = "/files/{fileId}",
@@ -98,26 +112,29 @@ async fn download(
     Path(id): Path<String>,
 ) -> Result<Json<Download>, Problem> {
     let now = deps.clock.now();
-    let id: FileId = id.parse().map_err(|_| Problem::not_found())?;
-    let file = deps.store.file(caller.tenant(), id).await?;
-    let file = file.filter(|file| file.is_shown_to(caller.viewer())).ok_or_else(Problem::not_found)?;
-    // What a file of no case yet is, its uploader knows.
-    let Some(case) = file.case else { return Err(Problem::not_found()) };
-    // A file is at most as visible as its case.
-    let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &case.to_string()).await?;
-    let download = link(&deps, &file).await?;
+    let (file, case) = shown_file(&deps, &caller, &id).await?;
+    let download = link(&deps, &file, now).await?;
+    let fact = Fact::Accessed(Access::FileDownloaded { case: file.case, file: file.id });
+    let event = match &case {
+        Some(case) => Event::about(case, fact, now, &deps.random),
+        None => Event::in_account(file.account, fact, now, &deps.random),
+    };
     // Whoever has the link has the content: nobody gets it off the record.
-    let fact = Fact::Accessed(Access::FileDownloaded { case: case.id, file: id });
-    let event = Event::about(&case, fact, now, &deps.random).by(caller.actor());
-    on_record(&deps.store, &event).await?;
+    on_record(&deps.store, &event.by(caller.actor())).await?;
     Ok(Json(Download { file: FileView::new(&file, caller.viewer()), download }))
 }
 
-async fn link(deps: &Deps, file: &File) -> Result<StoreRequest, Problem> {
+/// The file and its case, if the caller may download it.
+async fn shown_file(deps: &Deps, caller: &Caller, id: &str) -> Result<(File, Option<Case>), Problem> {
+    let (file, case) = listed_file(&deps.store, caller.tenant(), caller.viewer(), id).await?;
+    // That one sees what became of a file does not mean that one gets it.
+    if file.is_shown_to(caller.viewer()) { Ok((file, case)) } else { Err(Problem::not_found()) }
+}
+
+async fn link(deps: &Deps, file: &File, now: Timestamp) -> Result<StoreRequest, Problem> {
     let disposition = content_disposition(&file.declared.name);
     let content_type = served_as(&file.declared.content_type);
     let key = file.key().to_string();
-    let now = deps.clock.now();
     let signed = deps.bucket.presign_download(&key, &disposition, content_type, now, DOWNLOAD_WINDOW).await;
     Ok(signed.map_err(|error| Problem::internal(&error))?.into())
 }

@@ -58,6 +58,8 @@ pub fn of_the_workspace() -> Functions {
         };
     }
     table! {
+        "archive-assembly" => archive_assembly,
+        "case-archives" => case_archives,
         "case-changes" => case_changes,
         "case-conversation" => case_conversation,
         "audit-recording" => audit_recording,
@@ -65,6 +67,7 @@ pub fn of_the_workspace() -> Functions {
         "case-listing" => case_listing,
         "case-submission" => case_submission,
         "event-relay" => event_relay,
+        "file-changes" => file_changes,
         "file-disposal" => file_disposal,
         "invoice-generation" => invoice_generation,
         "invoice-listing" => invoice_listing,

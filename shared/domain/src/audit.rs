@@ -172,7 +172,7 @@ impl Entry {
                 ("invoice_rendered", vec![case.to_string(), invoice.to_string()], DONE)
             }
             Fact::Accessed(Access::FileDownloaded { case, file }) => {
-                ("file_downloaded", vec![case.to_string(), file.to_string()], DONE)
+                ("file_downloaded", of_file(case.as_ref(), file), DONE)
             }
             Fact::Accessed(Access::InvoicesListed) => ("invoices_listed", Vec::new(), DONE),
             Fact::Accessed(Access::InvoiceRead { invoice }) => {

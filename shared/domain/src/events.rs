@@ -287,12 +287,11 @@ impl Fact {
             | Self::InvoiceIssued { case, .. }
             | Self::InvoiceRecordLost { case, .. }
             | Self::InvoiceRendered { case, .. }
-            | Self::Accessed(Access::FileDownloaded { case, .. } | Access::ArchiveDownloaded { case, .. }) => {
-                Some(*case)
-            }
+            | Self::Accessed(Access::ArchiveDownloaded { case, .. }) => Some(*case),
             Self::FileDeclared { case, .. }
             | Self::FileChecked { case, .. }
-            | Self::FileAbandoned { case, .. } => *case,
+            | Self::FileAbandoned { case, .. }
+            | Self::Accessed(Access::FileDownloaded { case, .. }) => *case,
             Self::Accessed(
                 Access::InvoicesListed
                 | Access::InvoiceRead { .. }
@@ -311,8 +310,9 @@ impl Fact {
 pub enum Access {
     /// They were given a link to a file's content.
     FileDownloaded {
-        /// The case that it belongs to.
-        case: CaseId,
+        /// The case that it belongs to; none while it is staged for one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
         /// Which.
         file: FileId,
     },
@@ -346,4 +346,23 @@ pub enum Access {
         /// The id of a record that they asked for. It need not exist, nor be theirs.
         sought: Option<String>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_download_that_was_recorded_before_files_were_staged_still_reads() {
+        let case = CaseId::from_uuid(uuid::Uuid::from_u128(1));
+        let file = FileId::from_uuid(uuid::Uuid::from_u128(2));
+        let read = |text: String| serde_json::from_str::<Fact>(&text).unwrap();
+        let kept =
+            format!(r#"{{"fact":"accessed","access":"file_downloaded","case":"{case}","file":"{file}"}}"#);
+        let of_case = Fact::Accessed(Access::FileDownloaded { case: Some(case), file });
+        assert_eq!(serde_json::to_string(&of_case).unwrap(), kept);
+        assert_eq!((read(kept), of_case.case()), (of_case.clone(), Some(case)));
+        let staged = Fact::Accessed(Access::FileDownloaded { case: None, file });
+        assert_eq!((read(serde_json::to_string(&staged).unwrap()), staged.case()), (staged.clone(), None));
+    }
 }

@@ -128,6 +128,17 @@ impl Viewer {
         }
     }
 
+    /// Whether this person is shown how much of the portal the account uses.
+    pub fn may_see_usage(&self) -> bool {
+        match self {
+            Self::Client { role, .. } => match role {
+                ClientRole::Manager => true,
+                ClientRole::Member | ClientRole::Billing => false,
+            },
+            Self::Staff { .. } => true,
+        }
+    }
+
     /// Whether a record of these people is shown to this person.
     pub fn may_see(&self, audience: &Audience) -> bool {
         match self {
@@ -202,13 +213,14 @@ mod tests {
     }
 
     #[test]
-    fn the_audit_trail_is_for_managers_and_the_consultancy() {
-        assert!(viewer(ClientRole::Manager).may_read_audit());
+    fn the_audit_trail_and_the_usage_are_for_managers_and_the_consultancy() {
+        let may = |viewer: Viewer| (viewer.may_read_audit(), viewer.may_see_usage());
+        assert_eq!(may(viewer(ClientRole::Manager)), (true, true));
         for role in [ClientRole::Member, ClientRole::Billing] {
-            assert!(!viewer(role).may_read_audit());
+            assert_eq!(may(viewer(role)), (false, false));
         }
         for role in [StaffRole::Agent, StaffRole::Admin] {
-            assert!(Viewer::Staff { user: "user-1".parse().unwrap(), role }.may_read_audit());
+            assert_eq!(may(Viewer::Staff { user: "user-1".parse().unwrap(), role }), (true, true));
         }
     }
 

@@ -5,6 +5,11 @@
 
 use std::fmt::{self, Display};
 
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request},
+};
+use http::header;
 use serde::{
     Deserialize, Deserializer,
     de::{
@@ -19,9 +24,40 @@ use crate::{
     field::{FieldCode, FieldError},
 };
 
+/// Most bytes of a JSON body.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Most fields that one refusal of a body's form names: more than any body has, so that nobody makes us look at the
 /// same body without end.
 const MISFITS_MAX: usize = 32;
+
+/// The body of an operation that may be repeated without a key, because setting something twice is setting it once.
+#[derive(Debug)]
+pub struct Setting<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Setting<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
+        Ok(Self(read(&receive(request).await?)?))
+    }
+}
+
+/// The bytes of a JSON body.
+///
+/// # Errors
+/// [`Problem`]: of another media type, or too many.
+pub(crate) async fn receive(request: Request) -> Result<Bytes, Problem> {
+    let media_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let json = media_type.is_some_and(|value| {
+        value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+    });
+    if !json {
+        return Err(Problem::new(Kind::UnsupportedMediaType).because("Send the body as application/json."));
+    }
+    axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|_| {
+        Problem::new(Kind::PayloadTooLarge).because(format!("A body has at most {BODY_BYTES_MAX} bytes."))
+    })
+}
 
 /// Reads a JSON body strictly: every field that does not fit is named, and nothing of what was sent is repeated.
 ///

@@ -33,8 +33,30 @@ pub async fn visible_case(
 ) -> Result<Case, Problem> {
     let id: CaseId = id.parse().map_err(|_| Problem::not_found())?;
     let case = store.case(tenant, id).await?;
-    case.filter(|case| case.withdrawn.is_none() && viewer.may_see(&case.audience))
-        .ok_or_else(Problem::not_found)
+    case.filter(|case| case.is_shown_to(viewer)).ok_or_else(Problem::not_found)
+}
+
+/// The file and its case, if the viewer sees it on lists, be it only to see what became of it; whether it can be downloaded
+/// is another question. A file of no case yet is its uploader's alone. For everybody else it is not there, as with
+/// [`visible_case`].
+///
+/// # Errors
+/// [`Kind::NotFound`], or that the store does not answer.
+pub async fn listed_file(
+    store: &Store,
+    tenant: &Tenant,
+    viewer: &Viewer,
+    id: &str,
+) -> Result<(File, Option<Case>), Problem> {
+    let id: FileId = id.parse().map_err(|_| Problem::not_found())?;
+    let file = store.file(tenant, id).await?;
+    let file = file.filter(|file| file.is_listed_for(viewer)).ok_or_else(Problem::not_found)?;
+    let case = match file.case {
+        // A file is at most as visible as its case.
+        Some(case) => Some(visible_case(store, tenant, viewer, &case.to_string()).await?),
+        None => None,
+    };
+    Ok((file, case))
 }
 
 /// Which of the files that these lines of a case's timeline name are shown to the viewer.

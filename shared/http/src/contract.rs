@@ -104,6 +104,11 @@ pub struct AmendmentRefusals;
 #[derive(Debug)]
 pub struct RecordSettingRefusals;
 
+/// How setting something on a record refuses by a body that takes no key: 413, 415 and those of
+/// [`RecordSettingRefusals`].
+#[derive(Debug)]
+pub struct RecordBodyRefusals;
+
 /// What [`crate::Once`] adds.
 const COMMAND: [Refusal; 5] =
     [INVALID_COMMAND, IN_FLIGHT, PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE, KEY_REUSED];
@@ -159,6 +164,13 @@ impl IntoResponses for AmendmentRefusals {
 impl IntoResponses for RecordSettingRefusals {
     fn responses() -> Responses {
         references([READ.as_slice(), &[WRONG_STATE], &SIGNED_IN])
+    }
+}
+
+impl IntoResponses for RecordBodyRefusals {
+    fn responses() -> Responses {
+        let body = [PAYLOAD_TOO_LARGE, UNSUPPORTED_MEDIA_TYPE];
+        references([READ.as_slice(), &[WRONG_STATE], &body, &SIGNED_IN])
     }
 }
 

@@ -17,16 +17,17 @@ pub mod schemas;
 mod uploads;
 pub mod views;
 
-pub use body::read as read_body;
+pub use body::{BODY_BYTES_MAX, Setting, read as read_body};
 pub use caller::{Caller, ClientCaller};
-pub use cases::{Amended, Amendment, RACES_MAX, files_shown, visible_case};
+pub use cases::{Amended, Amendment, RACES_MAX, files_shown, listed_file, visible_case};
 pub use contract::{
-    AccountChoice, AmendmentRefusals, CommandRefusals, IdempotencyKey, ListRefusals, RecordCommandRefusals,
-    RecordFileRefusals, RecordRefusals, RecordSettingRefusals, SharedComponents, SignedInRefusals,
+    AccountChoice, AmendmentRefusals, CommandRefusals, IdempotencyKey, ListRefusals, RecordBodyRefusals,
+    RecordCommandRefusals, RecordFileRefusals, RecordRefusals, RecordSettingRefusals, SharedComponents,
+    SignedInRefusals,
 };
 pub use field::{FieldCode, FieldError, FieldRefusal, Unfit};
 pub use finish::finish;
-pub use once::{BODY_BYTES_MAX, KEY_LENGTH_MAX, Made, Once, repeated};
+pub use once::{KEY_LENGTH_MAX, Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};
 pub use problem::{Fields, Kind, Problem, ProblemBody};
 pub use record::on_record;

@@ -12,8 +12,6 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{Kind, Problem};
 
-/// Most bytes of a JSON body.
-pub const BODY_BYTES_MAX: usize = 256 * 1024;
 /// Longest `Idempotency-Key` (Stripe's limit).
 pub const KEY_LENGTH_MAX: usize = 255;
 /// Seconds after which a repetition of a command in flight should be tried again.
@@ -43,21 +41,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Once<T> {
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Problem> {
         let key = idempotency_key(request.headers())?;
-        let json = request
-            .headers()
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| {
-                value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
-            });
-        if !json {
-            return Err(
-                Problem::new(Kind::UnsupportedMediaType).because("Send the body as application/json.")
-            );
-        }
-        let body = axum::body::to_bytes(request.into_body(), BODY_BYTES_MAX).await.map_err(|_| {
-            Problem::new(Kind::PayloadTooLarge).because(format!("A body has at most {BODY_BYTES_MAX} bytes."))
-        })?;
+        let body = crate::body::receive(request).await?;
         let parsed = crate::body::read(&body)?;
         Ok(Self { key, body: body.into(), parsed })
     }

@@ -231,6 +231,8 @@ impl World {
         }
         let cloud = Cloud::new(Settings::new(settings), self.stack.clock.clone(), self.stack.random.clone());
         match binary {
+            "archive-assembly" => archive_assembly::function(&cloud).await,
+            "case-archives" => case_archives::function(&cloud).await,
             "case-changes" => case_changes::function(&cloud).await,
             "case-conversation" => case_conversation::function(&cloud).await,
             "audit-recording" => audit_recording::function(&cloud).await,
@@ -238,6 +240,7 @@ impl World {
             "case-listing" => case_listing::function(&cloud).await,
             "case-submission" => case_submission::function(&cloud).await,
             "event-relay" => event_relay::function(&cloud).await,
+            "file-changes" => file_changes::function(&cloud).await,
             "file-disposal" => file_disposal::function(&cloud).await,
             "invoice-generation" => invoice_generation::function(&cloud).await,
             "invoice-listing" => invoice_listing::function(&cloud).await,
