@@ -125,6 +125,9 @@ impl Stack {
         for (id, _) in template.of_type("AWS::SecretsManager::Secret") {
             names.set(id, emulators.secrets().put(id, "{}").await.unwrap());
         }
+        for (id, _) in template.of_type("AWS::KMS::Key") {
+            names.set(format!("{id}.Arn"), format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}"));
+        }
         // Dead letters first: a redrive policy names a queue that there is.
         let mut queues: Vec<(&str, &Value)> = template.of_type("AWS::SQS::Queue").collect();
         queues.sort_by_key(|(_, properties)| properties.get("RedrivePolicy").is_some());
