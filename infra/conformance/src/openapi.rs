@@ -30,7 +30,7 @@ pub struct Api {
 }
 
 /// Every function behind the API.
-pub fn apis() -> [Api; 10] {
+pub fn apis() -> [Api; 11] {
     [
         Api { binary: "case-submission", openapi: case_submission::api().into_openapi() },
         Api { binary: "case-listing", openapi: case_listing::api().into_openapi() },
