@@ -22,6 +22,7 @@ mod dependencies;
 mod documents;
 mod double_click;
 mod engine;
+mod file_access;
 mod guard;
 mod logs;
 mod meter;

@@ -4,6 +4,7 @@
 //! A file without a test fails, and so does a test without a file. The functions run behind a [`crate::guard`] that
 //! enforces their policies.
 
+mod files;
 mod http;
 mod live;
 mod queues;
@@ -76,6 +77,14 @@ samples! {
     case_submission_without_key => http::case_i01_refuses_without_a_key;
     event_relay_case_changed => relay::case_t05_tells_those_who_may_know;
     event_relay_work_for_queues => relay::hands_over_to_queues;
+    file_changes_delete => files::deletes_a_file;
+    file_changes_delete_pending => files::does_not_delete_what_is_awaited;
+    file_changes_erase => files::erases_a_file;
+    file_changes_erase_manager => files::does_not_erase_for_a_manager;
+    file_changes_relabel => files::relabels_a_file;
+    file_changes_relabel_refused => files::refuses_labels;
+    file_changes_relabel_unchanged => files::leaves_what_is_so_already;
+    file_changes_restore => files::restores_a_file;
     invoice_generation_case_closed => queues::invoices_a_closed_case;
     invoice_generation_case_open => queues::does_not_invoice_an_open_case;
     invoice_listing_detail => http::reads_an_invoice;
@@ -88,7 +97,13 @@ samples! {
     live_connections_unknown_ticket => live::refuses_an_unknown_ticket;
     live_tickets_issue => http::issues_a_ticket;
     presigned_downloads_agent => http::lets_an_agent_download;
+    presigned_downloads_deleted => files::does_not_let_a_deleted_file_out;
     presigned_downloads_file => http::lets_a_file_out;
+    presigned_downloads_list => files::lists_the_files_of_a_case;
+    presigned_downloads_staged => files::lets_a_staged_file_out_to_its_uploader;
+    presigned_downloads_usage => files::tells_what_is_used;
+    presigned_downloads_usage_member => files::refuses_the_usage_to_a_member;
+    presigned_downloads_versions => files::lists_versions;
     presigned_uploads_add_file => http::lets_a_file_in;
     salesforce_change_events_other_object => queues::passes_over_another_object;
     salesforce_change_events_overflow => queues::asks_for_a_sweep;
