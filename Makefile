@@ -10,14 +10,14 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests contract salesforce-metadata clients documents build
+.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
 
-run: ## Build what is needed and start everything; Ctrl-C ends it
+run: ## Build what is needed and start everything; Ctrl-C ends it: make run [CLAMD=127.0.0.1:3310]
 	@$(CARGO) build --workspace --bins
-	@exec target/debug/portico-local --data $(DATA)
+	@exec target/debug/portico-local --data $(DATA) $(if $(CLAMD),--clamd $(CLAMD))
 
 reset: ## Forget everything that was kept on this machine
 	rm -rf $(DATA)
@@ -38,7 +38,7 @@ fuzz: ## Break what Salesforce sends, and read it: make fuzz [MINUTES=10] [SEED=
 	@$(CARGO) build --workspace --bins
 	@target/debug/fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
-test: lint deny template salesforce-metadata tests contract clients ## Everything that CI runs
+test: lint deny template salesforce-metadata tests clamd contract clients ## Everything that CI runs
 
 lint: ## Format and clippy
 	$(CARGO) fmt --all --check
@@ -69,6 +69,15 @@ tests: ## Every test, then the main job from a cold start
 	@command -v cargo-nextest >/dev/null || $(CARGO) install --debug --locked cargo-nextest
 	target/debug/journey --own
 	$(CARGO) nextest run --workspace
+
+APT_INSTALL_CLAMD := DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends clamav-daemon
+
+clamd: ## Scans by a real ClamAV daemon, with a signature of our own
+	@# Its service is not used, and no signatures come from outside: the tests start a daemon that knows EICAR only.
+	@test -x /usr/sbin/clamd || command -v clamd >/dev/null || $(APT_INSTALL_CLAMD) || { apt-get update && $(APT_INSTALL_CLAMD); }
+	@command -v cargo-nextest >/dev/null || $(CARGO) install --debug --locked cargo-nextest
+	@# Of the whole workspace, as `make tests` builds it: of one package, cargo unifies other features and builds most of it again.
+	$(CARGO) nextest run --workspace --run-ignored only --no-tests fail -E 'package(portico-local) and test(/^clamd::/)'
 
 contract: .venv/schemathesis-$(SCHEMATHESIS_VERSION) ## The API against its description, as each role, with made-up requests
 	@# With tests, as `make tests` builds it: without, cargo unifies other features and builds most of it again.

@@ -2,7 +2,7 @@
 //!
 //! The event only says that something may be there. What counts is what the store says of the object now.
 
-use portico_aws::{BootError, Bucket, Checksum, Cloud, Function, ObjectError};
+use portico_aws::{BootError, Bucket, Checksum, Cloud, Function, Metric, Metrics, ObjectError};
 use portico_domain::{
     Clock, Random,
     files::{BEGINNING_BYTES, Comparison, File, FileState, ObjectKey, fits},
@@ -18,6 +18,8 @@ pub struct Deps {
     pub store: Store,
     /// Where the content of files lies.
     pub bucket: Bucket,
+    /// Measurements.
+    pub metrics: Metrics,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -33,6 +35,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let deps = Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("FILES_BUCKET")?,
+        metrics: cloud.metrics(),
         clock: cloud.clock(),
         random: cloud.random(),
     };
@@ -77,6 +80,10 @@ async fn confirm(deps: Deps, key: String) -> Result<(), ConfirmError> {
         tracing::warn!(file = %object.file, "the content of a file that there is not; it goes");
         return Ok(deps.bucket.erase(&key).await?);
     };
+    if file.erasure.is_some() {
+        // It came under a link that still works, and goes with the file.
+        return Ok(deps.bucket.erase(&key).await?);
+    }
     let file = match file.state {
         FileState::Pending { .. } if file.multipart.is_some() => announce(&deps, &tenant, file).await?,
         FileState::Pending { .. } | FileState::Uploaded { .. } => file,
@@ -93,7 +100,12 @@ async fn confirm(deps: Deps, key: String) -> Result<(), ConfirmError> {
     }
     let now = deps.clock.now();
     let change = |file: &File| file.compared(comparison, now);
-    deps.store.move_file(&tenant, file.id, change, now, &deps.random).await?;
+    let moved = deps.store.move_file(&tenant, file.id, change, now, &deps.random).await?;
+    // What a scanner refuses is counted where its verdict arrives.
+    let rejected = moved.is_some_and(|file| matches!(file.state, FileState::Rejected { .. }));
+    if rejected && comparison != Comparison::AsDeclared {
+        deps.metrics.record(Metric::FilesRejected, 1);
+    }
     Ok(())
 }
 
@@ -107,11 +119,12 @@ async fn announce(deps: &Deps, tenant: &Tenant, file: File) -> Result<File, Conf
 /// What is there, held against what was declared; `None` if nothing is.
 async fn compare(deps: &Deps, key: &str, file: &File) -> Result<Option<Comparison>, ConfirmError> {
     let Some(facts) = deps.bucket.facts(key).await? else { return Ok(None) };
-    // The store has checked length and SHA-256 at the upload, because they were signed; this looks once more.
+    // The store has checked length and SHA-256 of what came under a link, because they were signed; this looks once more.
     let declared = match &file.multipart {
         None => Checksum::of_whole(&file.declared.sha256),
         Some(_) => Checksum::of_parts(&file.parts()),
     };
+    let checked = facts.checksum.is_some();
     if facts.size != file.declared.size || facts.checksum.is_some_and(|stored| stored != declared) {
         return Ok(Some(Comparison::OtherContent));
     }
@@ -119,8 +132,9 @@ async fn compare(deps: &Deps, key: &str, file: &File) -> Result<Option<Compariso
     if !fits(&file.declared.content_type, &beginning) {
         return Ok(Some(Comparison::OtherType));
     }
-    // Of an upload in parts the store knows the SHA-256 of each part, not that of the whole.
-    if file.multipart.is_some() {
+    // Of an upload in parts the store knows the SHA-256 of each part, not that of the whole; of what came without a link
+    // it knows none.
+    if file.multipart.is_some() || !checked {
         let Some(sha256) = sha256_of(deps, key).await? else { return Ok(None) };
         if sha256 != file.declared.sha256.bytes() {
             return Ok(Some(Comparison::OtherContent));

@@ -290,6 +290,18 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
             named_account(202),
         ],
     };
+    // On its way a file is its uploader's alone; for everybody else it is not there.
+    let upload = |operation, own: Cell| Row {
+        operation,
+        target: Target::File,
+        cells: [
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![own, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![ABSENT, ABSENT, BAD, ABSENT, ABSENT],
+            vec![ABSENT, ABSENT, BAD, ABSENT, ABSENT],
+        ],
+    };
     let cases = Row {
         operation: "GET /cases",
         target: Target::Account,
@@ -326,6 +338,10 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
                 file("DELETE /files/{fileId}"),
                 file("POST /files/{fileId}/restore"),
                 erasure,
+                upload("GET /files/{fileId}/upload", Allowed(200)),
+                upload("PUT /files/{fileId}/upload", Allowed(200)),
+                // The files of the scene have arrived.
+                upload("DELETE /files/{fileId}/upload", RefusedThoughSeen(Kind::WrongState)),
             ],
         ),
         (
@@ -346,6 +362,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
             "Without a record",
             vec![
                 clients("POST /cases", 201),
+                clients("POST /files", 201),
                 clients("GET /cases/choices", 200),
                 clients("POST /live/tickets", 201),
             ],

@@ -2,17 +2,20 @@
 
 use std::path::PathBuf;
 
+use crate::malware::{AddressError, Clamd};
 use crate::ports::{Door, Ports};
 
 /// How the program is called.
 pub const USAGE: &str = "\
 portico-local: the cloud on this machine, from template.yaml
 
-Usage: portico-local [--template FILE] [--data DIRECTORY] [--no-demo] [--log LEVEL] [--<door>-port PORT]...
+Usage: portico-local [--template FILE] [--data DIRECTORY] [--no-demo] [--clamd HOST:PORT] [--log LEVEL]
+                     [--<door>-port PORT]...
 
   --template FILE     the template (template.yaml)
   --data DIRECTORY    where everything is kept (.portico)
   --no-demo           without the fake Salesforce org and the demo's people
+  --clamd HOST:PORT   let a ClamAV daemon scan what is uploaded (without it only the EICAR test file is found)
   --log LEVEL         error, warn, info, debug or trace, or a filter such as info,portico_local=debug (info)
   --help              this text
 
@@ -35,6 +38,8 @@ pub struct Arguments {
     pub data: PathBuf,
     /// With the demo.
     pub demo: bool,
+    /// What scans uploads, in place of the built-in scanner.
+    pub clamd: Option<Clamd>,
     /// What is logged.
     pub log: String,
     /// Where it listens.
@@ -53,6 +58,9 @@ pub enum ArgumentError {
     /// A flag without its value.
     #[error("{0} needs a value")]
     NoValue(String),
+    /// Not the address of a daemon.
+    #[error("--clamd: {0}")]
+    Clamd(#[from] AddressError),
     /// Not a port.
     #[error("{name}: `{value}` is not a port")]
     Port {
@@ -76,6 +84,7 @@ impl Arguments {
             template: PathBuf::from("template.yaml"),
             data: PathBuf::from(".portico"),
             demo: true,
+            clamd: None,
             log: "info".to_owned(),
             ports: Ports::default(),
         };
@@ -92,6 +101,7 @@ impl Arguments {
                 "--no-demo" => parsed.demo = false,
                 "--template" => parsed.template = value()?.into(),
                 "--data" => parsed.data = value()?.into(),
+                "--clamd" => parsed.clamd = Some(value()?.parse()?),
                 "--log" => parsed.log = value()?,
                 other => match Door::ALL.into_iter().find(|door| door.flag() == other) {
                     Some(door) => parsed.ports.set(door, port(door.flag(), &value()?)?),
@@ -130,6 +140,7 @@ mod tests {
         for (arguments, variables, expected) in [
             (&["--nope"][..], &[][..], "there is no flag --nope"),
             (&["--data"], &[], "--data needs a value"),
+            (&["--clamd", "localhost"], &[], "--clamd: `localhost` is not HOST:PORT"),
             (&["--api-port", "70000"], &[], "--api-port: `70000` is not a port"),
             (&[], &[("PORTICO_AWS_PORT", "x")], "PORTICO_AWS_PORT: `x` is not a port"),
             (&["--help"], &[], "Usage"),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -16,6 +16,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::docs;
 use crate::host::Addresses;
+use crate::malware::{Faults, ScanRequests};
 
 /// Most mails in one answer.
 const MAX_MAILS: usize = 100;
@@ -26,6 +27,10 @@ pub(crate) struct Parts {
     pub(crate) queues: Queues,
     pub(crate) streams: Streams,
     pub(crate) mailbox: Mailbox,
+    pub(crate) scans: ScanRequests,
+    /// What scans, for people.
+    pub(crate) scanner: String,
+    pub(crate) faults: Faults,
     /// Logical ids.
     pub(crate) functions: Vec<String>,
     /// Method, path and function.
@@ -56,6 +61,7 @@ pub(crate) fn router(console: Console) -> Router {
         .route(docs::DESCRIPTION, get(openapi))
         .route("/_local/mail", get(mail))
         .route("/_local/queues", get(queues))
+        .route("/_local/malware", get(malware).put(set_malware))
         .route("/_local/{*rest}", get(nothing))
         .layer(middleware::from_fn(only_local_names))
         .with_state(console)
@@ -146,10 +152,45 @@ async fn depths(queues: &Queues) -> Result<Map<String, Json>, portico_emulators:
     Ok(depths)
 }
 
+/// What scans, how many objects wait, and what goes wrong on demand.
+async fn malware(State(console): State<Console>) -> Response {
+    match console.parts.get() {
+        Some(parts) => scans(parts).await,
+        None => answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "starting" })),
+    }
+}
+
+/// Lets verdicts go wrong, as [`Faults`] has it. Another site's page cannot send a PUT without asking first, and nobody
+/// answers it.
+async fn set_malware(State(console): State<Console>, wish: Bytes) -> Response {
+    let Some(parts) = console.parts.get() else {
+        return answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "starting" }));
+    };
+    match parts.faults.set(&wish) {
+        Ok(()) => scans(parts).await,
+        Err(error) => answer(StatusCode::BAD_REQUEST, &json!({ "message": error.to_string() })),
+    }
+}
+
+async fn scans(parts: &Parts) -> Response {
+    match parts.scans.waiting().await {
+        Ok(waiting) => answer(
+            StatusCode::OK,
+            &json!({
+                "scanner": parts.scanner,
+                "plans": parts.scans.plans(),
+                "waiting": waiting,
+                "faults": parts.faults.shown(),
+            }),
+        ),
+        Err(error) => answer(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "message": error.to_string() })),
+    }
+}
+
 async fn nothing() -> Response {
     answer(
         StatusCode::NOT_FOUND,
-        &json!({ "message": "docs/, health, openapi.json, mail and queues are here" }),
+        &json!({ "message": "docs/, health, openapi.json, mail, malware and queues are here" }),
     )
 }
 

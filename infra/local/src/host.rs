@@ -25,7 +25,7 @@ use crate::console::{self, Console, Parts};
 use crate::demo::{self, Demo, DemoError};
 use crate::events::Delays;
 use crate::events::asynchronous::{GivenUp, Inbox};
-use crate::events::bridge::{self, Rule, Timer};
+use crate::events::bridge::{self, Bus, Rule, Timer};
 use crate::events::pattern::{Pattern, PatternError};
 use crate::events::queue::QueueMapping;
 use crate::events::schedule::{Schedule, ScheduleError};
@@ -36,6 +36,7 @@ use crate::gateway::authorizer::{CognitoAuthorizer, KeySource, TokenRules};
 use crate::gateway::{self, ApiMethod, Gateway, GatewayError};
 use crate::lambda::{ACCOUNT_CONCURRENCY, Concurrency, Lambda};
 use crate::live::{self, Limits, Live, LiveError};
+use crate::malware::{Faults, ScanRequests, Scanner, Scans};
 use crate::ports::{self, Door, PortError, Ports};
 use crate::provision::{self, ProvisionError};
 use crate::stop::{Stop, Stopper};
@@ -62,6 +63,8 @@ pub struct Options {
     pub parameters: BTreeMap<String, String>,
     /// Values of secrets by logical id, kept before the functions start.
     pub secrets: BTreeMap<String, String>,
+    /// What scans new objects, if the template has a plan for them.
+    pub scanner: Scanner,
     /// Waits between attempts.
     pub delays: Delays,
     /// Bounds of live connections.
@@ -83,6 +86,7 @@ impl Options {
             demo: false,
             parameters: BTreeMap::new(),
             secrets: BTreeMap::new(),
+            scanner: Scanner::BuiltIn,
             delays: Delays::default(),
             live_limits: Limits::default(),
             clock: portico_aws::system_clock(),
@@ -182,6 +186,9 @@ pub enum StartError {
     /// The WebSocket API.
     #[error(transparent)]
     Live(#[from] LiveError),
+    /// The queue of objects to be scanned.
+    #[error("malware scans: {0}")]
+    Scans(portico_emulators::QueueError),
     /// The inbox of a function.
     #[error("{function}: {source}")]
     Inbox {
@@ -237,6 +244,7 @@ impl Addresses {
             ("Health", format!("{}/_local/health", self.api)),
             ("Mail", format!("{}/_local/mail", self.api)),
             ("Queues", format!("{}/_local/queues", self.api)),
+            ("Malware scans", format!("{}/_local/malware", self.api)),
             ("WebSocket API", self.live.clone()),
         ];
         rows.extend(self.function_urls.values().map(|url| ("Function URL", url.clone())));
@@ -382,7 +390,10 @@ impl LocalCloud {
         let booted = building.boot(&hosts).await?;
 
         building.run_mappings(&booted, &mut tasks)?;
-        building.run_bridge(&booted, notifying, &mut tasks).await?;
+        let plans = provision::malware_plans(&template, &scope)?;
+        let scans = ScanRequests::open(plans, emulators.queues().clone()).await.map_err(StartError::Scans)?;
+        let faults = Faults::default();
+        building.run_bridge(&booted, notifying, &scans, &faults, &mut tasks).await?;
         let mut function_urls = BTreeMap::new();
         for (id, (listener, address)) in url_listeners {
             function_urls.insert(id.clone(), format!("http://{address}"));
@@ -453,6 +464,9 @@ impl LocalCloud {
             queues: emulators.queues().clone(),
             streams: emulators.streams().clone(),
             mailbox: emulators.mailbox().clone(),
+            scans,
+            scanner: options.scanner.to_string(),
+            faults,
             functions: function_names,
             routes,
             addresses: addresses.clone(),
@@ -694,11 +708,13 @@ impl Building<'_> {
         })
     }
 
-    /// Starts rules and schedules, and the inboxes of the functions that they invoke.
+    /// Starts rules and schedules, the inboxes of the functions that they invoke, and what puts events on the bus.
     async fn run_bridge(
         &self,
         booted: &[Booted],
         notifying: Vec<String>,
+        scans: &ScanRequests,
+        faults: &Faults,
         tasks: &mut JoinSet<()>,
     ) -> Result<(), StartError> {
         let mut rules = Vec::new();
@@ -765,9 +781,22 @@ impl Building<'_> {
                 ));
             }
         }
+        let bus = Bus::new(rules);
+        let scanning = Scans {
+            requests: scans.clone(),
+            objects: self.emulators.objects().clone(),
+            scanner: self.options.scanner.clone(),
+            bus: bus.clone(),
+            faults: faults.clone(),
+            delays: self.options.delays,
+            clock: self.options.clock.clone(),
+            random: self.options.random.clone(),
+        };
+        tasks.spawn(scanning.run(self.stop.clone()));
         tasks.spawn(bridge::run_rules(
-            rules,
+            bus,
             notifying,
+            scans.clone(),
             self.emulators.object_events(),
             self.options.random.clone(),
             self.stop.clone(),

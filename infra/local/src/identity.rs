@@ -99,6 +99,12 @@ pub fn secret_arn(logical_id: &str) -> String {
     format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}", name(logical_id))
 }
 
+/// The ARN of a malware protection plan.
+#[must_use]
+pub fn malware_protection_plan_arn(logical_id: &str) -> String {
+    format!("arn:aws:guardduty:{REGION}:{ACCOUNT}:malware-protection-plan/{logical_id}")
+}
+
 /// The ARN of a user pool.
 #[must_use]
 pub fn pool_arn(pool_id: &str) -> String {

@@ -1,8 +1,8 @@
 //! The cloud on one machine: one process that reads `template.yaml` and gives every function what AWS would.
 //!
 //! [`host::LocalCloud::start`] is the whole of it; the modules are the services that are not emulated elsewhere:
-//! Lambda, API Gateway (REST and WebSocket), function URLs, event source mappings, EventBridge. Functions run in this
-//! process and reach everything else over HTTP with the official SDKs.
+//! Lambda, API Gateway (REST and WebSocket), function URLs, event source mappings, EventBridge, malware scans. Functions
+//! run in this process and reach everything else over HTTP with the official SDKs.
 
 pub mod arguments;
 mod body;
@@ -18,6 +18,7 @@ pub mod identity;
 mod json_client;
 pub mod lambda;
 pub mod live;
+pub mod malware;
 mod operator;
 mod page;
 pub mod ports;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use portico_local::arguments::{ArgumentError, Arguments};
 use portico_local::host::{LocalCloud, Options};
+use portico_local::malware::Scanner;
 use tracing_subscriber::EnvFilter;
 
 /// Libraries that say more than a person wants to read: DynamoDB warns of every condition that does not hold, which
@@ -54,6 +55,7 @@ async fn run() -> ExitCode {
         data: Some(arguments.data),
         ports: arguments.ports,
         demo: arguments.demo,
+        scanner: arguments.clamd.map_or(Scanner::BuiltIn, Scanner::Clamd),
         ..Options::ephemeral(arguments.template, portico_local::functions::of_the_workspace())
     };
     let mut interrupts = match Interrupts::listen() {

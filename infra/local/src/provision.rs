@@ -8,6 +8,7 @@ use serde_json::{Value as Json, json};
 
 use crate::identity;
 use crate::json_client::{Answer, JsonClient, Service};
+use crate::malware::Plan;
 use crate::template::{Kind, Scope, Template, TemplateError};
 
 /// Why the template's resources could not be made.
@@ -39,6 +40,14 @@ pub enum ProvisionError {
         bucket: String,
         /// What the emulator said.
         source: portico_emulators::ObjectError,
+    },
+    /// A malware protection plan for a bucket that the template does not have.
+    #[error("the malware protection plan {plan}: {bucket} is no bucket of the template")]
+    Unprotected {
+        /// Its logical id.
+        plan: String,
+        /// The name.
+        bucket: String,
     },
     /// A pool.
     #[error("the user pool {pool}: {source}")]
@@ -117,6 +126,10 @@ pub(crate) fn name_resources(
             Kind::Function => {
                 scope.attribute(id, "Arn", identity::function_arn(id));
                 scope.refer(id, name);
+            }
+            Kind::MalwareProtectionPlan => {
+                scope.attribute(id, "Arn", identity::malware_protection_plan_arn(id));
+                scope.refer(id, id);
             }
             Kind::Queue => {
                 let name = template.queue_name(id);
@@ -252,6 +265,24 @@ pub(crate) async fn make_buckets(
         }
     }
     Ok(notifying)
+}
+
+/// What is scanned for malware.
+pub(crate) fn malware_plans(template: &Template, scope: &Scope) -> Result<Vec<Plan>, ProvisionError> {
+    let buckets = template.of_kind(Kind::Bucket)?;
+    let mut plans = Vec::new();
+    for id in template.of_kind(Kind::MalwareProtectionPlan)? {
+        let protected = template.malware_protection_plan(&id, scope)?.protected_resource.s3_bucket;
+        if !buckets.iter().any(|known| identity::bucket_name(known) == protected.bucket_name) {
+            return Err(ProvisionError::Unprotected { plan: id, bucket: protected.bucket_name });
+        }
+        plans.push(Plan {
+            arn: identity::malware_protection_plan_arn(&id),
+            bucket: protected.bucket_name,
+            prefixes: protected.object_prefixes,
+        });
+    }
+    Ok(plans)
 }
 
 /// The origins from which browsers may call the buckets. The emulator has one list for all of them.

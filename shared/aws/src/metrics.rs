@@ -36,11 +36,20 @@ pub enum Metric {
     Drift,
     /// Dead letters that were sent back by hand.
     Redriven,
+    /// Uploads that nobody will ever download: a scanner found something in them or could not look into them, or they are
+    /// not what was declared.
+    FilesRejected,
+    /// An upload that was not scanned because of us: the scanner was not let in, or failed.
+    ScanFailed,
+    /// Uploads that nobody compared or scanned in time.
+    FilesStuck,
+    /// Files of which a look at what has to go could not dispose. Written by every look, so that its absence tells as much.
+    DisposalFailed,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::ChangeToVisible,
         Self::MessageNotTaken,
         Self::SweepNeeded,
@@ -51,6 +60,10 @@ impl Metric {
         Self::SweepLag,
         Self::Drift,
         Self::Redriven,
+        Self::FilesRejected,
+        Self::ScanFailed,
+        Self::FilesStuck,
+        Self::DisposalFailed,
     ];
 
     /// Its name in CloudWatch.
@@ -66,6 +79,10 @@ impl Metric {
             Self::SweepLag => "SweepLag",
             Self::Drift => "Drift",
             Self::Redriven => "Redriven",
+            Self::FilesRejected => "FilesRejected",
+            Self::ScanFailed => "ScanFailed",
+            Self::FilesStuck => "FilesStuck",
+            Self::DisposalFailed => "DisposalFailed",
         }
     }
 
@@ -81,7 +98,11 @@ impl Metric {
             | Self::WritesParked
             | Self::SweepFound
             | Self::Drift
-            | Self::Redriven => "Count",
+            | Self::Redriven
+            | Self::FilesRejected
+            | Self::ScanFailed
+            | Self::FilesStuck
+            | Self::DisposalFailed => "Count",
         }
     }
 }

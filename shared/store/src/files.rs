@@ -54,6 +54,19 @@ impl Versions {
     }
 }
 
+/// A page of files that somebody has to look at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DueFiles {
+    /// They.
+    pub files: Vec<File>,
+    /// Where to go on, if there may be more.
+    pub next: Option<DuePlace>,
+}
+
+/// A place among the files that somebody has to look at on a day.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DuePlace(Item);
+
 pub(crate) fn put_file(file: &File, condition: Condition) -> Result<Write, StoreError> {
     let mut keys = vec![("account", file.account.to_string()), ("file", file.id.to_string())];
     if let Some(case) = file.case {
@@ -304,8 +317,8 @@ impl Store {
         self.transact(writes).await
     }
 
-    /// Files that somebody has to look at, of those that were to be looked at on this day (UTC) and until `now`: the
-    /// first ones, and whether there are more.
+    /// A page of the files that somebody has to look at, of those that were to be looked at on this day (UTC) and until
+    /// `now`, those that wait longest first. The index behind it may be a moment behind the records.
     ///
     /// # Errors
     /// [`StoreError`] if the engine fails.
@@ -313,23 +326,24 @@ impl Store {
         &self,
         on: Date,
         now: Timestamp,
+        after: Option<DuePlace>,
         limit: u16,
-    ) -> Result<(Vec<File>, bool), StoreError> {
+    ) -> Result<DueFiles, StoreError> {
         let query = Query {
             table: Table::Files,
             index: Some(BY_DUE),
             partition: on.to_string(),
             descending: false,
             limit,
-            after: None,
+            after: after.map(|DuePlace(key)| key),
         };
         let found = self.engine.query(&query).await?;
-        let more = found.next.is_some();
         let files: Vec<File> =
             found.items.into_iter().map(|item| keys::record(Table::Files, item)).collect::<Result<_, _>>()?;
-        let due: Vec<File> =
-            files.iter().filter(|file| file.due.is_some_and(|due| due <= now)).cloned().collect();
-        let all_due = due.len() == files.len();
-        Ok((due, more && all_due))
+        let (due, later): (Vec<File>, Vec<File>) =
+            files.into_iter().partition(|file| file.due.is_some_and(|due| due <= now));
+        // Behind what is not due yet nothing is.
+        let next = found.next.filter(|_| later.is_empty()).map(DuePlace);
+        Ok(DueFiles { files: due, next })
     }
 }

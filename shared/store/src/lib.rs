@@ -53,7 +53,7 @@ use portico_domain::events::Event;
 pub use audit::{SEALED_AT_ONCE_MAX, Stretch};
 pub use cases::{LINES_AT_ONCE, LineChange};
 pub use cursor::{Cursor, CursorError, Page, PageSize};
-pub use files::{Declared, Versions};
+pub use files::{Declared, DueFiles, DuePlace, Versions};
 pub use invoices::{Issue, IssueError};
 pub use links::{Link, Linked};
 pub use live::{Connection, Listener, LiveTicket, TICKET_LIFE};

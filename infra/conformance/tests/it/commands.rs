@@ -9,6 +9,7 @@ use portico_aws::Function;
 use portico_domain::{
     CaseId,
     cases::{Case, Happening, Status, TimelineEntry},
+    events::Fact,
 };
 use portico_salesforce::{Pace, Soql};
 use portico_store::PageSize;
@@ -16,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
-    samples,
+    outbox, samples,
     world::{MEMBER, World, case, company, lambda_event, new_case, open_case},
 };
 
@@ -59,6 +60,15 @@ pub const COMMANDS: &[Command] = &[
         request: add_file,
         effects: added_files,
         expected: &[("files in the portal", 1)],
+        events: &["file_declared"],
+    },
+    Command {
+        operation: "POST /files",
+        function: "presigned-uploads",
+        status: 201,
+        request: stage_file,
+        effects: staged_files,
+        expected: &[("files in the portal", 1), ("room taken for it", 37)],
         events: &["file_declared"],
     },
     Command {
@@ -105,6 +115,11 @@ const EXEMPT: &[(&str, &str)] = &[
         "POST /live/tickets",
         "a repeated request makes another ticket, and one that nobody uses lapses by itself within a minute",
     ),
+    (
+        "PUT /files/{fileId}/upload",
+        "parts are joined once; whoever says again that they are there changes nothing",
+    ),
+    ("DELETE /files/{fileId}/upload", "what is given up is not there, however often one says so"),
     ("PUT /cases/{caseId}/follower", "setting it twice is setting it once"),
     ("DELETE /cases/{caseId}/follower", "setting it twice is setting it once"),
     ("PATCH /files/{fileId}", "saying the same of a file twice is saying it once: nothing is written then"),
@@ -169,6 +184,29 @@ fn added_files<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> Box
             assert!(answer.body["upload"]["url"].is_string(), "the answer says how to upload it");
         }
         vec![("files in the portal", files.len())]
+    })
+}
+
+fn stage_file<'a>(_: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
+    let mut request = Request::sample("presigned-uploads-stage").with_key(marker);
+    request.set_body(|body| body["name"] = json!(marker));
+    Box::pin(async { request })
+}
+
+/// A staged file is on no list; what a request made is in its answer.
+fn staged_files<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> BoxFuture<'a, Effects> {
+    Box::pin(async move {
+        let id = answer.body["id"].as_str().unwrap().parse().unwrap();
+        let file = world.store.file(&world.tenant(), id).await.unwrap();
+        let file = file.filter(|file| file.declared.name.as_str() == marker && file.case.is_none());
+        assert!(answer.body["upload"]["url"].is_string(), "the answer says how to upload it");
+        let facts = outbox::facts(&world.stack.emulators).await;
+        let declared =
+            facts.iter().filter(|fact| matches!(fact, Fact::FileDeclared { case: None, .. })).count();
+        let space = world.store.space(&world.tenant(), None).await.unwrap();
+        // Several markers share an account: each takes as much as the next.
+        let each = usize::try_from(space.bytes).unwrap() / declared.max(1);
+        vec![("files in the portal", usize::from(file.is_some())), ("room taken for it", each)]
     })
 }
 

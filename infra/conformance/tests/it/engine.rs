@@ -145,6 +145,56 @@ async fn conditions_hold_where_they_should_and_name_what_stood_in_the_way() {
     }
 }
 
+/// Adds to numbers, up to a bound, with something else that is written.
+fn add(amount: i64, most: Option<u64>) -> [Write; 2] {
+    let key = Key { table: Table::Usage, partition: "acct".to_owned(), sort: Some("space".to_owned()) };
+    let amounts = vec![("files".to_owned(), 1), ("bytes".to_owned(), amount)];
+    let at_most = most.map(|most| ("bytes", most)).into_iter().collect();
+    [Write::Add { key, amounts, at_most }, put(record("companion", []), Condition::Always)]
+}
+
+async fn bytes(engine: &dyn Engine) -> Option<AttributeValue> {
+    let key = Key { table: Table::Usage, partition: "acct".to_owned(), sort: Some("space".to_owned()) };
+    engine.get(&key).await.unwrap().and_then(|item| item.inner().get("bytes").cloned())
+}
+
+#[tokio::test]
+async fn numbers_are_added_to_from_nothing_and_up_to_a_bound() {
+    let stack = Stack::start().await;
+    let engine = stack.engine();
+    let refused = engine.transact(&add(11, Some(10))).await;
+    assert!(matches!(refused, Err(TransactError::Conditions(_))), "more than fits into nothing: {refused:?}");
+    assert_eq!(bytes(&*engine).await, None);
+    engine.transact(&add(7, Some(10))).await.unwrap();
+    let Err(TransactError::Conditions(refused)) = engine.transact(&add(4, Some(10))).await else {
+        panic!("added")
+    };
+    assert!(refused[0].as_ref().is_some_and(|refused| refused.item.is_some()), "{refused:?}");
+    assert_eq!(refused[1], None);
+    engine.transact(&add(3, Some(10))).await.unwrap();
+    assert_eq!(bytes(&*engine).await, Some(number(10)), "the bound itself fits");
+    engine.transact(&add(-10, None)).await.unwrap();
+    assert_eq!(bytes(&*engine).await, Some(number(0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn of_many_who_add_at_once_none_is_lost_and_none_goes_over() {
+    let stack = Stack::start().await;
+    let engine = stack.engine();
+    let adding = (0..40).map(|_| {
+        let engine = Arc::clone(&engine);
+        tokio::spawn(async move {
+            let [add, _] = add(1, Some(25));
+            // Each with something of its own: a transaction, as in the store.
+            let own = format!("{:?}", std::thread::current().id());
+            engine.transact(&[add, put(record(&own, []), Condition::Always)]).await.is_ok()
+        })
+    });
+    let added = join_all(adding).await.into_iter().filter(|added| *added.as_ref().unwrap()).count();
+    assert_eq!(added, 25);
+    assert_eq!(bytes(&*engine).await, Some(number(25)));
+}
+
 #[tokio::test]
 async fn a_transaction_is_written_whole_or_not_at_all() {
     let stack = Stack::start().await;

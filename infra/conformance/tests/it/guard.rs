@@ -12,7 +12,7 @@ use axum::{
     extract::{Request, State},
     response::{IntoResponse, Response},
 };
-use http::{HeaderMap, Method, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderMap, Method, StatusCode, Uri, header::CONTENT_LENGTH};
 use serde_json::Value;
 
 use crate::{
@@ -109,7 +109,7 @@ impl Guard {
 async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     let (mut parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_BYTES_MAX).await.unwrap();
-    let wanted = seen.wanted(&parts.method, parts.uri.path(), &parts.headers, &body);
+    let wanted = seen.wanted(&parts.method, &parts.uri, &parts.headers, &body);
     let allowed = |wanted: &Grant| seen.grants.iter().any(|grant| grant.allows(wanted));
     let denied: Vec<Grant> = wanted.iter().filter(|wanted| !allowed(wanted)).cloned().collect();
     let name = step(&parts.method, &parts.headers, &wanted);
@@ -177,7 +177,8 @@ fn connection(path: &str) -> Option<&str> {
 
 impl Seen {
     /// What a request needs to be allowed.
-    fn wanted(&self, method: &Method, path: &str, headers: &HeaderMap, body: &Bytes) -> Vec<Grant> {
+    fn wanted(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) -> Vec<Grant> {
+        let path = uri.path();
         let account = &self.account;
         let one = |action: &str, resource: String| vec![Grant { action: action.to_owned(), resource }];
         if connection(path).is_some() {
@@ -186,6 +187,9 @@ impl Seen {
                 super::stack::LIVE_API
             );
             return one("execute-api:ManageConnections", arn + connection(path).unwrap());
+        }
+        if target(headers).is_empty() {
+            return objects(method, uri, body);
         }
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         match target(headers).split_once('.') {
@@ -211,15 +215,7 @@ impl Seen {
                 one(&format!("secretsmanager:{operation}"), body["SecretId"].as_str().unwrap().to_owned())
             }
             Some((service, operation)) => one(&format!("{service}:{operation}"), "*".to_owned()),
-            None => {
-                let operation = match *method {
-                    Method::GET | Method::HEAD => "s3:GetObject",
-                    Method::PUT => "s3:PutObject",
-                    Method::DELETE => "s3:DeleteObject",
-                    _ => "s3:Other",
-                };
-                one(operation, format!("arn:aws:s3:::{}", path.trim_start_matches('/')))
-            }
+            None => one("unknown", "*".to_owned()),
         }
     }
 
@@ -231,6 +227,41 @@ impl Seen {
             None => table,
         };
         Grant { action: format!("dynamodb:{operation}"), resource }
+    }
+}
+
+/// What a request to S3 needs, by what follows the question mark.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>
+fn objects(method: &Method, uri: &Uri, body: &Bytes) -> Vec<Grant> {
+    let path = uri.path().trim_start_matches('/');
+    let bucket = path.split('/').next().unwrap_or_default();
+    let grant = |action: &str, name: &str| Grant {
+        action: format!("s3:{action}"),
+        resource: format!("arn:aws:s3:::{name}"),
+    };
+    let query: Vec<&str> = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .map(|pair| pair.split('=').next().unwrap_or(pair))
+        .collect();
+    let has = |name: &str| query.contains(&name);
+    match *method {
+        Method::GET if has("versions") => vec![grant("ListBucketVersions", bucket)],
+        Method::GET if has("uploadId") => vec![grant("ListMultipartUploadParts", path)],
+        Method::GET | Method::HEAD => vec![grant("GetObject", path)],
+        Method::PUT => vec![grant("PutObject", path)],
+        Method::DELETE if has("uploadId") => vec![grant("AbortMultipartUpload", path)],
+        Method::DELETE => vec![grant("DeleteObject", path)],
+        // Begun or joined.
+        Method::POST if has("uploads") || has("uploadId") => vec![grant("PutObject", path)],
+        Method::POST if has("delete") => {
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            let keys = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next());
+            let action = if text.contains("<VersionId>") { "DeleteObjectVersion" } else { "DeleteObject" };
+            keys.map(|key| grant(action, &format!("{bucket}/{key}"))).collect()
+        }
+        _ => vec![grant("Unknown", path)],
     }
 }
 

@@ -13,13 +13,27 @@ use crate::{
 /// What a policy may allow at all, by what the resource is.
 fn known_actions(kind: &str) -> &'static [&'static str] {
     match kind {
-        "AWS::DynamoDB::Table" => {
-            &["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"]
-        }
-        "AWS::S3::Bucket" => &["s3:GetObject", "s3:PutObject"],
+        "AWS::DynamoDB::Table" => &[
+            "dynamodb:GetItem",
+            "dynamodb:PutItem",
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:Query",
+        ],
+        "AWS::S3::Bucket" => &[
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:AbortMultipartUpload",
+            "s3:DeleteObject",
+            "s3:DeleteObjectVersion",
+            "s3:ListMultipartUploadParts",
+            "s3:ListBucket",
+            "s3:ListBucketVersions",
+        ],
         "AWS::SQS::Queue" => {
             &["sqs:SendMessage", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
         }
+        "AWS::KMS::Key" => &["kms:Decrypt", "kms:GenerateDataKey"],
         "AWS::SecretsManager::Secret" => &["secretsmanager:GetSecretValue"],
         "AWS::Serverless::WebSocketApi" => &["execute-api:ManageConnections"],
         _ => &[],
@@ -86,10 +100,56 @@ fn a_function_may_use_exactly_what_it_is_told_of() {
         let allowed: BTreeSet<&str> = statements
             .iter()
             .flat_map(|statement| statement.resources.iter().map(resource))
-            .filter(|name| !dead_letters.contains(name))
+            .filter(|name| !dead_letters.contains(name) && !is_key(&template, name))
             .collect();
         assert_eq!(told, allowed, "{}", function.id);
     }
+}
+
+/// A key is named by its bucket only: nobody is told of it.
+fn is_key(template: &Template, name: &str) -> bool {
+    template.type_of(name) == Some("AWS::KMS::Key")
+}
+
+/// What S3 asks of a bucket's key in the name of whoever uses its objects. Parts are read again when they are joined.
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html>
+#[test]
+fn the_key_of_a_bucket_goes_with_its_objects_and_with_nothing_else() {
+    let template = Template::read();
+    let mut keys = 0;
+    for function in template.functions() {
+        let mut needed: BTreeSet<(&str, &str)> = BTreeSet::new();
+        let mut granted: BTreeSet<(&str, String)> = BTreeSet::new();
+        let statements = function.statements();
+        for statement in &statements {
+            for name in statement.resources.iter().map(resource) {
+                if is_key(&template, name) {
+                    granted.extend(statement.actions.iter().map(|action| (name, action.clone())));
+                    continue;
+                }
+                let bucket = template.of_type("AWS::S3::Bucket").find(|(id, _)| *id == name);
+                let rules = bucket
+                    .map(|(_, bucket)| &bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]);
+                let Some(key) = rules
+                    .and_then(|rules| target(&rules[0]["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]))
+                else {
+                    continue;
+                };
+                for action in &statement.actions {
+                    match action.as_str() {
+                        "s3:GetObject" => needed.extend([(key, "kms:Decrypt")]),
+                        "s3:PutObject" => needed.extend([(key, "kms:Decrypt"), (key, "kms:GenerateDataKey")]),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        keys += needed.len();
+        let needed: BTreeSet<(&str, String)> =
+            needed.into_iter().map(|(key, action)| (key, action.to_owned())).collect();
+        assert_eq!(granted, needed, "{}", function.id);
+    }
+    assert!(keys > 6, "{keys}");
 }
 
 /// Queues to which Lambda itself sends, in the name of a function, what the function could not do.
@@ -125,7 +185,7 @@ fn lambda_and_eventbridge_may_park_what_failed() {
             rules += 1;
         }
     }
-    assert_eq!(rules, 2);
+    assert_eq!(rules, 3);
 }
 
 /// An index can be queried only by who may query its table, and only tables that have one need the right.
@@ -177,7 +237,9 @@ fn every_right_is_used_by_a_sample() {
         let dead_letters = dead_letters(&template, function.binary);
         let calls = used.get(function.binary).cloned().unwrap_or_default();
         for statement in function.statements() {
-            for name in statement.resources.iter().map(resource).filter(|name| !dead_letters.contains(name)) {
+            let names = statement.resources.iter().map(resource);
+            // Keys are used by S3 in the function's name.
+            for name in names.filter(|name| !dead_letters.contains(name) && !is_key(&template, name)) {
                 for action in &statement.actions {
                     if !calls.contains(&(action.clone(), name.to_owned())) {
                         unused.insert((function.binary, action.clone(), name.to_owned()));

@@ -15,8 +15,8 @@ use portico_domain::{
     },
 };
 use portico_store::{
-    Answer, ClientPerson, Commit, Cursor, CursorError, Declared, Delivery, Issue, IssueError, Page, PageSize,
-    Person, Repeat, Store, StoreError, Tenant, Ticket,
+    Answer, ClientPerson, Cursor, CursorError, Declared, Delivery, Issue, IssueError, Page, PageSize, Person,
+    Repeat, Store, StoreError, Tenant, Ticket,
 };
 
 use crate::{

@@ -118,7 +118,8 @@ impl Stack {
             names.set(name, value);
         }
         for (name, parameter) in template.parameters() {
-            names.set(name, parameter["Default"].as_str().unwrap());
+            let default = &parameter["Default"];
+            names.set(name, default.as_str().map_or_else(|| default.to_string(), str::to_owned));
         }
         for (id, _) in template.of_type("AWS::SecretsManager::Secret") {
             names.set(id, emulators.secrets().put(id, "{}").await.unwrap());
@@ -137,6 +138,9 @@ impl Stack {
             emulators.create_bucket(&name).await.unwrap();
             names.set(format!("{id}.Arn"), format!("arn:aws:s3:::{name}"));
             names.set(id, name);
+        }
+        for (id, _) in template.of_type("AWS::KMS::Key") {
+            names.set(format!("{id}.Arn"), format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}"));
         }
         let http = reqwest::Client::new();
         for (id, properties) in template.of_type("AWS::DynamoDB::Table") {

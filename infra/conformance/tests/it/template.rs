@@ -153,7 +153,8 @@ impl Names {
     }
 }
 
-fn many(value: &Value) -> Vec<Value> {
+/// The items of a list, or the one item that stands without one.
+pub fn many(value: &Value) -> Vec<Value> {
     value.as_array().cloned().unwrap_or_else(|| vec![value.clone()])
 }
 

@@ -138,6 +138,15 @@ impl From<ObjectError> for S3Error {
     }
 }
 
+/// An object that is open for reading.
+#[derive(Debug)]
+pub struct ObjectContent {
+    /// Without quotes.
+    pub e_tag: String,
+    /// The bytes, at their start; they are read from the disk as they are asked for.
+    pub file: tokio::fs::File,
+}
+
 /// Buckets and objects. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Objects {
@@ -180,6 +189,20 @@ impl Objects {
         match self.store.transact(move |tx| catalogue::create_bucket(tx, &name, now)).await {
             Err(ObjectError::BucketExists(_)) => Ok(()),
             done => done,
+        }
+    }
+
+    /// Opens an object for reading, without HTTP; `None` if it is not there. What replaces or deletes the object
+    /// meanwhile does not change what is read.
+    ///
+    /// # Errors
+    ///
+    /// [`ObjectError::NoSuchBucket`], [`ObjectError::Io`], [`ObjectError::Store`].
+    pub async fn content(&self, bucket: &str, key: &str) -> Result<Option<ObjectContent>, ObjectError> {
+        match self.open_object(bucket, key).await {
+            Ok((object, file)) => Ok(Some(ObjectContent { e_tag: object.e_tag, file })),
+            Err(ObjectError::NoSuchKey(_)) => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

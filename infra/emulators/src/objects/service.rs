@@ -584,7 +584,11 @@ impl Objects {
     }
 
     /// An object and its file, which stays readable when the object is replaced from now on.
-    async fn open_object(&self, bucket: &str, key: &str) -> Result<(catalogue::Object, File), ObjectError> {
+    pub(super) async fn open_object(
+        &self,
+        bucket: &str,
+        key: &str,
+    ) -> Result<(catalogue::Object, File), ObjectError> {
         let mut attempt = 1;
         loop {
             let (asked_bucket, asked_key) = (bucket.to_owned(), key.to_owned());

@@ -337,6 +337,17 @@ pub(super) fn change_visibility(
     if changed == 0 { Err(QueueError::NotInFlight) } else { Ok(()) }
 }
 
+/// Makes visible what was received and is still hidden; what was sent with a delay stays delayed.
+pub(super) fn release(tx: &Transaction<'_>, queue: &str, now: i64) -> Result<usize, QueueError> {
+    spec(tx, queue)?;
+    let released = tx
+        .prepare_cached(
+            "UPDATE message SET visible_ms = ?2 WHERE queue = ?1 AND visible_ms > ?2 AND receives > 0",
+        )?
+        .execute(params![queue, now])?;
+    Ok(released)
+}
+
 pub(super) fn depth(tx: &Transaction<'_>, queue: &str, now: i64) -> Result<Depth, QueueError> {
     expire(tx, &spec(tx, queue)?, now)?;
     let depth = tx

@@ -245,6 +245,19 @@ impl Queues {
         Ok(())
     }
 
+    /// Makes every message visible at once that was received and is hidden: for the only consumer of a queue, when it starts, because whoever
+    /// had messages in hand is gone. Returns how many there were.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueError::NoSuchQueue`].
+    pub async fn release(&self, queue: &str) -> Result<usize, QueueError> {
+        let (name, now) = (queue.to_owned(), now_ms(&self.clock));
+        let released = self.store.transact(move |tx| ledger::release(tx, &name, now)).await?;
+        self.changed(queue);
+        Ok(released)
+    }
+
     /// How many messages the queue holds.
     ///
     /// # Errors

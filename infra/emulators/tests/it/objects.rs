@@ -12,8 +12,9 @@ use aws_sdk_s3::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portico_emulators::Emulators;
+use portico_emulators::{Emulators, ObjectError};
 use sha2::{Digest as _, Sha256};
+use tokio::io::AsyncReadExt as _;
 
 use crate::support::{Clients, ORIGIN, browser, start};
 
@@ -275,4 +276,21 @@ async fn parts_become_one_object_once() {
     let parts =
         client.list_parts().bucket("portico-files").key("other").upload_id(id).send().await.unwrap_err();
     assert_eq!(parts.into_service_error().code(), Some("NoSuchUpload"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_read_without_http_as_it_was_when_it_was_opened() {
+    let (emulators, client) = bucket().await;
+    put(&client, "a/b", CONTENT).await;
+    let objects = emulators.objects();
+    let mut content = objects.content("portico-files", "a/b").await.unwrap().unwrap();
+    assert_eq!(content.e_tag, hex::encode(md5::Md5::digest(CONTENT)));
+    put(&client, "a/b", b"something else").await;
+    client.delete_object().bucket("portico-files").key("a/b").send().await.unwrap();
+    let mut read = Vec::new();
+    content.file.read_to_end(&mut read).await.unwrap();
+    assert_eq!(read, CONTENT);
+    assert!(objects.content("portico-files", "a/b").await.unwrap().is_none());
+    let elsewhere = objects.content("portico-elsewhere", "a/b").await.unwrap_err();
+    assert!(matches!(elsewhere, ObjectError::NoSuchBucket(_)));
 }

@@ -118,6 +118,23 @@ async fn a_received_message_is_hidden_until_its_time_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_only_consumer_had_in_hand_is_released_when_it_starts_again() {
+    let emulators = start().await;
+    let (client, url) = queue(&emulators, QueueSpec::standard("work")).await;
+    for body in ["a", "b"] {
+        client.send_message().queue_url(&url).message_body(body).send().await.unwrap();
+    }
+    client.send_message().queue_url(&url).message_body("later").delay_seconds(60).send().await.unwrap();
+    assert_eq!(receive(&client, &url, 1).await.len(), 1);
+    assert_eq!(emulators.queues().release("work").await.unwrap(), 1);
+    assert_eq!(bodies(&receive(&client, &url, 10).await), ["a", "b"]);
+    assert_eq!(
+        emulators.queues().depth("work").await.unwrap(),
+        Depth { visible: 0, in_flight: 2, delayed: 1 }
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_message_received_too_often_becomes_a_dead_letter_and_can_be_sent_back() {
     let clock = ManualClock::new();
     let emulators = start_with(&clock).await;

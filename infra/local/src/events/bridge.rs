@@ -1,5 +1,6 @@
 //! EventBridge's default bus: events of S3, rules, and schedules.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use portico_domain::{Clock, Random};
@@ -11,6 +12,7 @@ use super::pattern::Pattern;
 use super::schedule::Schedule;
 use super::{LOOK, TROUBLE_PAUSE};
 use crate::identity;
+use crate::malware::ScanRequests;
 use crate::stop::Stop;
 
 /// How many events of S3 are taken at once.
@@ -26,6 +28,30 @@ pub struct Rule {
     pub pattern: Pattern,
     /// Where they go.
     pub inbox: Inbox,
+}
+
+/// The default bus. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Bus(Arc<[Rule]>);
+
+impl Bus {
+    /// A bus with these rules.
+    #[must_use]
+    pub fn new(rules: Vec<Rule>) -> Self {
+        Self(rules.into())
+    }
+
+    /// Hands an event to every function with a rule that it matches; it is durable when this returns. After an error
+    /// some may have it.
+    ///
+    /// # Errors
+    /// [`QueueError`].
+    pub async fn put(&self, event: &Json) -> Result<(), QueueError> {
+        for rule in self.0.iter().filter(|rule| rule.pattern.matches(event)) {
+            rule.inbox.put(event).await?;
+        }
+        Ok(())
+    }
 }
 
 /// What S3 tells EventBridge of a new object.
@@ -63,10 +89,12 @@ pub fn object_created(object: &ObjectCreated, id: &str) -> Json {
     })
 }
 
-/// Hands the events of the buckets in `notifying` to the rules until `stop` is given.
+/// Puts the events of the buckets in `notifying` on the bus, and announces new objects to be scanned, until `stop` is
+/// given.
 pub async fn run_rules(
-    rules: Vec<Rule>,
+    bus: Bus,
     notifying: Vec<String>,
+    scans: ScanRequests,
     events: ObjectEvents,
     random: Random,
     mut stop: Stop,
@@ -74,11 +102,10 @@ pub async fn run_rules(
     while !stop.is_given() {
         let round = async {
             for object in events.receive(BATCH, LOOK).await? {
+                // Whether the bucket notifies does not matter: GuardDuty has a rule of its own, and turns that on.
+                scans.announce(&object).await?;
                 if notifying.contains(&object.bucket) {
-                    let event = object_created(&object, &identity::request_id(&random));
-                    for rule in rules.iter().filter(|rule| rule.pattern.matches(&event)) {
-                        rule.inbox.put(&event).await?;
-                    }
+                    bus.put(&object_created(&object, &identity::request_id(&random))).await?;
                 }
                 // Only now: an event that is lost on the way to an inbox comes again.
                 events.delete(&object).await?;

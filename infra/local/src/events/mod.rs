@@ -22,6 +22,19 @@ pub struct Delays {
     pub stream_first: Duration,
     /// The longest wait between retries of a stream's batch.
     pub stream_longest: Duration,
+    /// Before an object is tried for the second time that could not be scanned; each further try waits twice as long.
+    /// GuardDuty's own waits are not documented.
+    pub scan_first: Duration,
+    /// The longest wait between tries to scan an object.
+    pub scan_longest: Duration,
+}
+
+impl Delays {
+    /// The wait after this many attempts to scan an object.
+    pub(crate) fn before_scan(&self, attempts: u32) -> Duration {
+        let doubled = 2_u32.saturating_pow(attempts.saturating_sub(1));
+        self.scan_first.saturating_mul(doubled).min(self.scan_longest)
+    }
 }
 
 impl Default for Delays {
@@ -30,16 +43,18 @@ impl Default for Delays {
             asynchronous: [Duration::from_secs(60), Duration::from_secs(120)],
             stream_first: Duration::from_millis(100),
             stream_longest: Duration::from_secs(30),
+            scan_first: Duration::from_secs(1),
+            scan_longest: Duration::from_secs(16),
         }
     }
 }
 
 /// How long one look into a queue waits. A new message ends the wait at once, so this bounds only how long a shutdown
 /// takes: a look that was cut off could leave messages hidden that nobody has.
-const LOOK: Duration = Duration::from_millis(500);
+pub(crate) const LOOK: Duration = Duration::from_millis(500);
 
 /// Pause after an emulator's own failure, so that a full disk does not make a busy loop.
-const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
+pub(crate) const TROUBLE_PAUSE: Duration = Duration::from_secs(1);
 
 /// What a function with `ReportBatchItemFailures` answers.
 #[derive(Debug, Default, Deserialize)]

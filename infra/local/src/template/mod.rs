@@ -23,7 +23,10 @@ pub use functions::{
     ApiEvent, EventSource, FilterPattern, Function, FunctionUrl, QueueEvent, RuleEvent, ScheduleEvent,
     StartingPosition, StreamEvent,
 };
-pub use resources::{Bucket, Client, CorsRule, Pool, Queue, RedrivePolicy, Secret, Table, TimeToLive};
+pub use resources::{
+    Bucket, Client, CorsRule, MalwareProtectionPlan, Pool, ProtectedBucket, ProtectedResource, Queue,
+    RedrivePolicy, Secret, Table, TimeToLive,
+};
 pub use scope::Scope;
 
 use yaml::{Node, join};
@@ -82,6 +85,8 @@ pub enum Kind {
     Bucket,
     /// `AWS::Serverless::Function`
     Function,
+    /// `AWS::GuardDuty::MalwareProtectionPlan`
+    MalwareProtectionPlan,
     /// `AWS::Cognito::UserPool`
     Pool,
     /// `AWS::Cognito::UserPoolClient`
@@ -103,6 +108,7 @@ impl Kind {
         Some(match name {
             "AWS::S3::Bucket" => Self::Bucket,
             "AWS::Serverless::Function" => Self::Function,
+            "AWS::GuardDuty::MalwareProtectionPlan" => Self::MalwareProtectionPlan,
             "AWS::Cognito::UserPool" => Self::Pool,
             "AWS::Cognito::UserPoolClient" => Self::PoolClient,
             "AWS::SQS::Queue" => Self::Queue,

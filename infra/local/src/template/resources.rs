@@ -1,4 +1,4 @@
-//! Tables, queues, buckets, pools and secrets.
+//! Tables, queues, buckets and what protects them, pools and secrets.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
@@ -146,6 +146,33 @@ impl Bucket {
     pub fn cors(&self) -> &[CorsRule] {
         &self.cors_configuration.cors_rules
     }
+}
+
+/// An `AWS::GuardDuty::MalwareProtectionPlan`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct MalwareProtectionPlan {
+    /// What is scanned.
+    pub protected_resource: ProtectedResource,
+}
+
+/// `ProtectedResource`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ProtectedResource {
+    /// The only kind that there is.
+    pub s3_bucket: ProtectedBucket,
+}
+
+/// `S3Bucket`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct ProtectedBucket {
+    /// The bucket's name.
+    pub bucket_name: String,
+    /// How keys begin that are scanned; all are if there are none.
+    #[serde(default)]
+    pub object_prefixes: Vec<String>,
 }
 
 /// An `AWS::Cognito::UserPool`.
@@ -341,6 +368,18 @@ impl Template {
             "VersioningConfiguration",
         ];
         self.properties(logical_id, scope, WITHOUT_EFFECT)
+    }
+
+    /// A malware protection plan, without its role and its tags: the local store keeps no tags.
+    ///
+    /// # Errors
+    /// A property is not known or does not fit.
+    pub fn malware_protection_plan(
+        &self,
+        logical_id: &str,
+        scope: &Scope,
+    ) -> Result<MalwareProtectionPlan, TemplateError> {
+        self.properties(logical_id, scope, &["Actions", "Role", "Tags"])
     }
 
     /// A user pool, without what concerns mail and recovery by mail.

@@ -8,10 +8,12 @@
 
 mod authorizer;
 mod bridge;
+mod clamd;
 mod demo;
 mod function_url;
 mod gateway;
 mod live;
+mod malware;
 mod queues;
 mod start;
 mod streams;

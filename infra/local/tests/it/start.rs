@@ -65,7 +65,7 @@ async fn health_knows_every_part_and_local_paths_never_reach_a_function() {
     assert_eq!(health.status(), StatusCode::OK);
     let health: Json = health.json().await.unwrap();
     assert_eq!(health["status"], "ok");
-    assert_eq!(health["parts"]["functions"]["count"], 6);
+    assert_eq!(health["parts"]["functions"]["count"], 7);
     assert_eq!(health["parts"]["queues"]["count"], 4);
     assert_eq!(health["parts"]["streams"]["count"], 1);
     assert!(

@@ -65,7 +65,7 @@ pub struct Script {
 impl Script {
     pub fn new() -> Self {
         let mut script = Self { functions: Functions::default(), seen: Seen::default() };
-        for binary in ["door", "webhook", "listener", "worker", "follower", "receiver"] {
+        for binary in ["door", "webhook", "listener", "worker", "follower", "receiver", "verdicts"] {
             (script, _) = script.on(binary, |_| Ok(json!(null)));
         }
         script
@@ -115,6 +115,8 @@ impl Script {
             asynchronous: [Duration::from_millis(10); 2],
             stream_first: Duration::from_millis(5),
             stream_longest: Duration::from_millis(20),
+            scan_first: Duration::from_millis(5),
+            scan_longest: Duration::from_millis(20),
         };
         options
     }
@@ -197,7 +199,7 @@ pub async fn messages(cloud: &LocalCloud, logical_id: &str, count: usize) -> Vec
 }
 
 /// Puts an object.
-pub async fn put_object(aws_url: &str, bucket: &str, key: &str, body: &str) {
+pub async fn put_object(aws_url: &str, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
     let settings = [
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", portico_emulators::ACCESS_KEY_ID),
@@ -211,5 +213,5 @@ pub async fn put_object(aws_url: &str, bucket: &str, key: &str, body: &str) {
         portico_aws::system_clock(),
         portico_aws::system_random(),
     );
-    cloud.bucket("BUCKET").unwrap().put(key, "text/plain", body.to_owned().into()).await.unwrap();
+    cloud.bucket("BUCKET").unwrap().put(key, "text/plain", body.into().into()).await.unwrap();
 }

@@ -36,6 +36,7 @@ fn the_deployed_template_is_understood_to_the_last_property() {
         match resource.kind {
             Kind::Bucket => drop(template.bucket(id, &scope).unwrap()),
             Kind::Function => drop(template.function(id, &scope).unwrap()),
+            Kind::MalwareProtectionPlan => drop(template.malware_protection_plan(id, &scope).unwrap()),
             Kind::Pool => drop(template.pool(id, &scope).unwrap()),
             Kind::PoolClient => drop(template.pool_client(id, &scope).unwrap()),
             Kind::Queue => drop(template.queue(id, &scope).unwrap()),

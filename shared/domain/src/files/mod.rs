@@ -263,19 +263,26 @@ impl File {
         }
     }
 
-    /// The content has arrived. `None` if that was known already.
+    /// The content has arrived. `None` if that was known already, or the file is to be erased.
     pub fn arrived(&self, now: Timestamp) -> Option<Self> {
         match self.state {
-            FileState::Pending { .. } => Some(self.next(FileState::Uploaded { since: now })),
-            FileState::Uploaded { .. }
+            FileState::Pending { .. } if self.erasure.is_none() => {
+                Some(self.next(FileState::Uploaded { since: now }))
+            }
+            FileState::Pending { .. }
+            | FileState::Uploaded { .. }
             | FileState::Scanning { .. }
             | FileState::Available { .. }
             | FileState::Rejected { .. } => None,
         }
     }
 
-    /// The content was held against what was declared, at once when it arrived or later. `None` if that was done already.
+    /// The content was held against what was declared, at once when it arrived or later. `None` if that was done already,
+    /// or the file is to be erased.
     pub fn compared(&self, comparison: Comparison, now: Timestamp) -> Option<Self> {
+        if self.erasure.is_some() {
+            return None;
+        }
         let (FileState::Pending { .. } | FileState::Uploaded { .. }) = self.state else { return None };
         let rejected = |reason| FileState::Rejected { since: now, reason };
         let state = match comparison {
@@ -291,8 +298,12 @@ impl File {
         }
     }
 
-    /// The scanner has looked. `None` if that changes nothing: the first verdict counts.
+    /// The scanner has looked. `None` if that changes nothing: the first verdict counts, and what is to be erased goes no
+    /// further.
     pub fn judged(&self, verdict: Verdict, now: Timestamp) -> Option<Self> {
+        if self.erasure.is_some() {
+            return None;
+        }
         match self.state {
             FileState::Pending { .. } | FileState::Uploaded { .. } if self.verdict.is_none() => {
                 Some(Self { verdict: Some(verdict), version: self.version + 1, ..self.clone() })
@@ -449,6 +460,16 @@ mod tests {
         }
         let early = declared_file(now()).judged(Verdict::Threat, now()).unwrap();
         assert_eq!(early.judged(Verdict::Clean, now()), None, "the first verdict counts");
+    }
+
+    #[test]
+    fn what_is_to_be_erased_goes_no_further() {
+        for file in states() {
+            let condemned = file.to_be_erased(now()).unwrap();
+            assert_eq!(condemned.arrived(now()), None);
+            assert_eq!(condemned.compared(Comparison::AsDeclared, now()), None);
+            assert_eq!(condemned.judged(Verdict::Clean, now()), None);
+        }
     }
 
     #[test]

@@ -1,252 +1,244 @@
-//! Files by case, version and usage, and what becomes of them.
+//! What becomes of files: what the store has, what the scanner says, and what has to go.
 
 use jiff::SignedDuration;
+use portico_aws::{Bucket, Joined};
 use portico_domain::{
-    audit::ActorRole,
-    cases::{Author, Side},
-    events::{Access, Event, Fact},
-    files::{File, UNDO_WINDOW, Visibility},
-};
-use portico_store::{Declared, Ticket};
-use serde_json::{Value, json};
-
-use super::{
-    Sample,
-    http::{actor, assert_refused, done_by, follow, pointers},
-};
-use crate::{
-    audit::seal,
-    commands::{Answer, Request},
-    outbox,
-    stack::now,
-    world::{
-        ADMIN, AGENT, CONTENT, MANAGER, MEMBER, World, account, available, declared, file, file_rules,
-        newer_file, open_case, pending_file, staged_file, user,
+    SalesforceId,
+    events::Fact,
+    files::{
+        Comparison, Declaration, File, FileState, Multipart, PART_LINK_WINDOW, PENDING_GRACE, Rejection,
+        Sha256Hex, UPLOAD_WINDOW, Verdict,
     },
 };
+use portico_store::PageSize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 
-fn mara() -> Author {
-    Author { side: Side::Client, name: "Mara Lindqvist".to_owned() }
+use super::Sample;
+use crate::{
+    outbox,
+    stack::now,
+    world::{CONTENT, MEMBER, World, account, declared, file, open_case, pending_file, uploader, user},
+};
+
+fn bucket(world: &World) -> Bucket {
+    world.stack.cloud().bucket("FILES_BUCKET").unwrap()
 }
 
-/// Sends the sample again, or another one like it.
-async fn send(sample: &Sample, request: Request) -> Answer {
-    let answer = request.send_to(&sample.guarded.function).await;
-    assert_eq!(sample.guarded.guard.denied(), []);
-    answer
+/// The file that every sample of an upload is about, as it stands.
+async fn the_file(world: &World) -> Option<File> {
+    world.store.file(&world.tenant(), pending_file()).await.unwrap()
 }
 
-async fn facts(world: &World) -> Vec<Fact> {
-    outbox::facts(&world.stack.emulators).await
+async fn put(world: &World, content: &'static str) {
+    let key = declared(pending_file()).key().to_string();
+    bucket(world).put(&key, "text/plain", content.into()).await.unwrap();
 }
 
-fn ids(answer: &Value) -> Vec<&str> {
-    answer["items"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap()).collect()
+async fn has_content(world: &World, file: &File) -> bool {
+    bucket(world).facts(&file.key().to_string()).await.unwrap().is_some()
 }
 
-/// Nobody else gets it, whatever they are otherwise: it belongs to no case yet.
-pub async fn lets_a_staged_file_out_to_its_uploader(sample: &Sample) {
+/// The file has come as far as the scanner.
+async fn scanning(world: &World) {
+    put(world, CONTENT).await;
+    let scanning = declared(pending_file()).compared(Comparison::AsDeclared, now());
+    world.store.save_file(&scanning.unwrap()).await.unwrap();
+}
+
+fn rejected(reason: Rejection) -> FileState {
+    FileState::Rejected { since: now(), reason }
+}
+
+/// Nobody but who uploads it is told.
+async fn only_the_uploader_is_told(world: &World) {
+    let told = Fact::FileChecked { case: Some(open_case()), file: pending_file(), uploader: user(MEMBER) };
+    assert_eq!(outbox::facts(&world.stack.emulators).await, [told]);
+}
+
+pub async fn opens_a_clean_file(sample: &Sample) {
     let world = &sample.world;
-    let staged = File { case: None, ..available(staged_file()) };
-    world.store.save_file(&staged).await.unwrap();
-    let bucket = world.stack.cloud().bucket("FILES_BUCKET").unwrap();
-    bucket.put(&staged.key().to_string(), "text/plain", CONTENT.into()).await.unwrap();
-    let answer = sample.run().await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    assert_eq!(answer["body"]["case"], Value::Null);
-    assert_eq!(follow(&answer["body"]["download"], "").await.text().await.unwrap(), CONTENT);
-    let fact = Fact::Accessed(Access::FileDownloaded { case: None, file: staged.id });
-    assert_eq!(done_by(world, &fact).await, actor(&answer, MEMBER, ActorRole::Member, "GET /files/{fileId}"));
-    let named = account().to_string();
-    for request in [
-        Request::sample("presigned-downloads-staged").by(MANAGER),
-        Request::sample("presigned-downloads-staged").by(AGENT).with_query("account", &named),
-    ] {
-        assert_eq!(send(sample, request).await.status, 404);
-    }
+    scanning(world).await;
+    sample.run().await;
+    let file = the_file(world).await.unwrap();
+    assert_eq!(file.state, FileState::Available { since: now() });
+    let case = world.case(open_case()).await;
+    let timeline = world.store.timeline(&case, PageSize::DEFAULT, None).await.unwrap().unwrap();
+    assert!(timeline.items.iter().any(|line| Some(line.id) == file.entry));
+    let facts = outbox::facts(&world.stack.emulators).await;
+    assert!(facts.contains(&Fact::FileAdded { case: open_case(), file: pending_file() }), "{facts:?}");
 }
 
-/// Not even to the consultancy.
-pub async fn does_not_let_a_deleted_file_out(sample: &Sample) {
-    let deleted = available(file()).deleted(mara(), now()).unwrap();
-    sample.world.store.save_file(&deleted).await.unwrap();
-    assert_refused(&sample.run().await, 404, "not-found");
-    for person in [MEMBER, MANAGER] {
-        let request = Request::sample("presigned-downloads-file").by(person);
-        assert_eq!(send(sample, request).await.status, 404, "{person}");
-    }
-}
-
-pub async fn lists_versions(sample: &Sample) {
-    sample.world.renew_file().await;
-    let answer = sample.run().await;
-    let body = &answer["body"];
-    let [newest, first] = [newer_file(), file()].map(|id| id.to_string());
-    assert_eq!(ids(body), [&newest, &first], "{answer}");
-    assert_eq!((&body["items"][0]["version"], &body["items"][1]["version"]), (&json!(2), &json!(1)));
-    assert_eq!(body["items"][1]["superseded_by"], newest);
-    for item in body["items"].as_array().unwrap() {
-        assert_eq!(item["uploaded_by"], json!({ "side": "client", "name": "Jonas Weber" }));
-        assert_eq!((&item["size"], item["created_at"].is_string()), (&json!(CONTENT.len()), true));
-    }
-    let by_the_newest = Request::sample("presigned-downloads-versions").with_path("fileId", &newest);
-    assert_eq!(send(sample, by_the_newest).await.body, *body, "whichever version is named");
-}
-
-/// Who uploads a file sees it on its way, and nobody else does.
-pub async fn lists_the_files_of_a_case(sample: &Sample) {
-    sample.world.renew_file().await;
-    let answer = sample.run().await;
-    let [newest, pending] = [newer_file(), pending_file()].map(|id| id.to_string());
-    assert_eq!(ids(&answer["body"]), [&newest, &pending], "the latest versions, newest first: {answer}");
-    let others = send(sample, Request::sample("presigned-downloads-list").by(MANAGER)).await;
-    assert_eq!(ids(&others.body), [&newest]);
-    // A page of one holds the first of what is looked through, or nothing.
-    let mut pages = Vec::new();
-    let mut request = Request::sample("presigned-downloads-list").by(MANAGER).with_query("limit", "1");
-    for _ in 0..5 {
-        let page = send(sample, request).await;
-        pages.push(ids(&page.body).len());
-        let Some(cursor) = page.body["next_cursor"].as_str() else { break };
-        request = Request::sample("presigned-downloads-list").by(MANAGER).with_query("cursor", cursor);
-        assert!(pages.len() < 5, "without end");
-    }
-    assert_eq!(pages.iter().sum::<usize>(), 1, "{pages:?}");
-}
-
-pub async fn tells_what_is_used(sample: &Sample) {
+pub async fn case_f04_refuses_malware(sample: &Sample) {
     let world = &sample.world;
-    seal(world, 1..=3).await;
-    let another = declared(staged_file());
-    let ticket = Ticket::new(&world.tenant(), &user(MEMBER), "POST /cases", "usage", b"{}", now());
-    let fact = Fact::FileDeclared { case: another.case, file: another.id };
-    let event = Event::in_account(account(), fact, now(), &world.stack.random);
-    let taken = world.store.declare_file(&ticket, &another, &file_rules(), &event).await.unwrap();
-    assert_eq!(taken, Declared::Done);
-    let answer = sample.run().await;
-    let body = &answer["body"];
-    assert_eq!(body["space"], json!({ "files": 1, "bytes": CONTENT.len() }), "{answer}");
-    let acts = body["acts"].as_object().unwrap();
-    assert_eq!(acts.values().map(|count| count.as_u64().unwrap()).sum::<u64>(), 3, "{acts:?}");
-    let variables = world.variables("presigned-downloads");
-    assert_eq!(body["bytes_max"].to_string(), variables["ACCOUNT_FILES_BYTES_MAX"]);
-    assert_eq!(body["case_max"]["files"].to_string(), variables["CASE_FILES_MAX"]);
+    scanning(world).await;
+    sample.run().await;
+    assert_eq!(the_file(world).await.unwrap().state, rejected(Rejection::Threat));
+    only_the_uploader_is_told(world).await;
 }
 
-pub async fn refuses_the_usage_to_a_member(sample: &Sample) {
-    assert_refused(&sample.run().await, 403, "forbidden");
-}
-
-/// The facts of one change, and the events that they came with.
-async fn assert_told(sample: &Sample, answer: &Value, fact: Fact, by: (&str, ActorRole), route: &str) {
+pub async fn case_f04_refuses_what_was_not_scanned(sample: &Sample) {
     let world = &sample.world;
-    let version = world.case(open_case()).await.version;
-    let changed = Fact::CaseChanged { case: open_case(), version };
-    let told = facts(world).await;
-    assert_eq!(told[told.len() - 2..], [fact.clone(), changed]);
-    let (sender, role) = by;
-    assert_eq!(done_by(world, &fact).await, actor(answer, sender, role, route));
+    scanning(world).await;
+    sample.run().await;
+    assert_eq!(the_file(world).await.unwrap().state, rejected(Rejection::NotScannable));
+    only_the_uploader_is_told(world).await;
 }
 
-pub async fn relabels_a_file(sample: &Sample) {
+/// The scanner was faster than the look at the content.
+pub async fn case_f04_remembers_an_early_verdict(sample: &Sample) {
     let world = &sample.world;
-    world.renew_file().await;
-    let before = world.case(open_case()).await.version;
-    let answer = sample.run().await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    assert_eq!(answer["body"]["category"], "Screenshot");
-    assert_eq!(answer["body"]["visibility"], json!({ "for": "named", "people": [MANAGER] }));
-    for version in [file(), newer_file()] {
-        let version = world.file(version).await;
-        assert_eq!(version.category.unwrap().as_str(), "Screenshot");
-        assert_eq!(version.visibility, Visibility::Named { people: [user(MANAGER)].into() });
+    sample.run().await;
+    let file = the_file(world).await.unwrap();
+    assert_eq!(file.verdict, Some(Verdict::NotScannable));
+    assert!(file.is_pending(), "{file:?}");
+}
+
+/// GuardDuty's own test object: no file of anybody's.
+pub async fn passes_over_an_object_of_others(sample: &Sample) {
+    let before = the_file(&sample.world).await;
+    sample.run().await;
+    assert_eq!(the_file(&sample.world).await, before);
+    assert_eq!(outbox::facts(&sample.world.stack.emulators).await, []);
+}
+
+pub async fn case_f01_rejects_other_content(sample: &Sample) {
+    let world = &sample.world;
+    put(world, "2026-11-21 08:14:02 printer4 offline\n").await;
+    sample.run().await;
+    assert_eq!(the_file(world).await.unwrap().state, rejected(Rejection::ContentDiffers));
+    only_the_uploader_is_told(world).await;
+}
+
+/// A file that was given up while its link still worked.
+pub async fn erases_what_belongs_to_no_file(sample: &Sample) {
+    let world = &sample.world;
+    let id = "file_000000000000700080000000000000f9".parse().unwrap();
+    let abandoned = declared(id);
+    bucket(world).put(&abandoned.key().to_string(), "text/plain", CONTENT.into()).await.unwrap();
+    sample.run().await;
+    assert!(!has_content(world, &abandoned).await);
+}
+
+/// The file goes up in parts from now on.
+async fn begin_parts(world: &World) -> File {
+    let file = the_file(world).await.unwrap();
+    let sha256 = Sha256Hex::try_from(hex::encode(Sha256::digest(CONTENT))).unwrap();
+    let begun = bucket(world).begin_upload(file.clone(), vec![sha256]).await.unwrap();
+    let begun = File { version: file.version + 1, ..begun };
+    world.store.save_file(&begun).await.unwrap();
+    begun
+}
+
+async fn put_part(world: &World, file: &File, upload: &Multipart) {
+    let (key, parts) = (file.key().to_string(), file.parts());
+    let link =
+        bucket(world).presign_part(&key, &upload.id, &parts[0], now(), PART_LINK_WINDOW).await.unwrap();
+    let mut sent = reqwest::Client::new().put(link.url);
+    for (name, value) in link.headers.iter().filter(|(name, _)| name != "host" && name != "content-length") {
+        sent = sent.header(name, value);
     }
-    assert_eq!(world.case(open_case()).await.version, before + 1);
-    let fact = Fact::FileRelabelled { case: open_case(), file: file() };
-    assert_told(sample, &answer, fact, (MEMBER, ActorRole::Member), "PATCH /files/{fileId}").await;
+    assert!(sent.body(CONTENT).send().await.unwrap().status().is_success());
 }
 
-/// Null is as good as left out.
-pub async fn leaves_what_is_so_already(sample: &Sample) {
+/// Of what came in parts everything is read; the verdict was there before that was done.
+pub async fn opens_parts_that_were_scanned_before(sample: &Sample) {
     let world = &sample.world;
-    let before = (world.case(open_case()).await, world.file(file()).await);
-    let answer = sample.run().await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    assert_eq!((world.case(open_case()).await, world.file(file()).await), before);
-    assert_eq!(facts(world).await, []);
+    let file = begin_parts(world).await;
+    let upload = file.multipart.clone().unwrap();
+    put_part(world, &file, &upload).await;
+    let key = file.key().to_string();
+    let stored = bucket(world).parts(&key, &upload.id).await.unwrap().unwrap();
+    assert_eq!(bucket(world).join_parts(&key, &upload.id, &stored).await.unwrap(), Joined::Done);
+    world.store.save_file(&file.judged(Verdict::Clean, now()).unwrap()).await.unwrap();
+    sample.run().await;
+    assert_eq!(the_file(world).await.unwrap().state, FileState::Available { since: now() });
+    let checked = Fact::FileChecked { case: Some(open_case()), file: pending_file(), uploader: user(MEMBER) };
+    let facts = outbox::facts(&world.stack.emulators).await;
+    assert_eq!(
+        facts.iter().filter(|fact| **fact == checked).count(),
+        2,
+        "uploaded, then available: {facts:?}"
+    );
 }
 
-/// A category that the consultancy has not, and somebody of another company, who is as good as nobody.
-pub async fn refuses_labels(sample: &Sample) {
-    let before = sample.world.file(file()).await;
-    let answer = sample.run().await;
-    assert_refused(&answer, 400, "invalid-request");
-    assert_eq!(pointers(&answer), ["/category", "/visibility/people/0"]);
-    assert_eq!(sample.world.file(file()).await, before);
+/// A file of the open case that was declared so long ago.
+async fn declared_ago(world: &World, ago: SignedDuration) -> File {
+    let id = "file_000000000000700080000000000000f8".parse().unwrap();
+    let declaration: Declaration = declared(id).declared;
+    let file = File::declare(id, account(), Some(open_case()), declaration, uploader(), now() - ago);
+    world.store.save_file(&file).await.unwrap();
+    file
 }
 
-pub async fn deletes_a_file(sample: &Sample) {
+async fn is_there(world: &World, file: &File) -> bool {
+    world.store.file(&world.tenant(), file.id).await.unwrap().is_some()
+}
+
+fn tally(changed: &Value) -> Value {
+    let mut tally = json!({
+        "gone": 0, "content_gone": 0, "kept": 0, "stuck": 0, "left": 0, "failed": 0, "more": false,
+    });
+    tally.as_object_mut().unwrap().extend(changed.as_object().unwrap().clone());
+    tally
+}
+
+/// One that never came, and one that was refused.
+pub async fn case_f03_removes_what_never_came(sample: &Sample) {
     let world = &sample.world;
-    world.renew_file().await;
-    let answer = sample.run().await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    assert_eq!(answer["body"]["available"], false);
-    assert_eq!(answer["body"]["deleted_by"]["name"], "Jonas Weber");
-    assert_eq!(answer["body"]["restorable_until"], (now() + UNDO_WINDOW).to_string());
-    for version in [file(), newer_file()] {
-        assert!(world.file(version).await.deleted.is_some(), "all versions");
-    }
-    let fact = Fact::FileDeleted { case: open_case(), file: file() };
-    assert_told(sample, &answer, fact, (MEMBER, ActorRole::Member), "DELETE /files/{fileId}").await;
-    let before = (facts(world).await, world.case(open_case()).await);
-    let again = send(sample, Request::sample("file-changes-delete").by(MANAGER)).await;
-    assert_eq!((again.status, &again.body["deleted_by"]), (200, &answer["body"]["deleted_by"]));
-    assert_eq!((facts(world).await, world.case(open_case()).await), before, "twice is once");
+    let never = declared_ago(world, UPLOAD_WINDOW + PENDING_GRACE).await;
+    scanning(world).await;
+    let infected = the_file(world).await.unwrap().judged(Verdict::Threat, now()).unwrap();
+    world.store.save_file(&infected).await.unwrap();
+    assert_eq!(sample.run().await, tally(&json!({ "gone": 1, "content_gone": 1 })));
+    assert!(!is_there(world, &never).await);
+    assert!(!has_content(world, &infected).await);
+    let record = the_file(world).await.unwrap();
+    assert_eq!(record.state, rejected(Rejection::Threat), "the record stays, to say why");
+    assert_eq!(outbox::facts(&world.stack.emulators).await, [], "nobody knew of it");
 }
 
-pub async fn does_not_delete_what_is_awaited(sample: &Sample) {
-    assert_refused(&sample.run().await, 409, "wrong-state");
-}
-
-pub async fn restores_a_file(sample: &Sample) {
+pub async fn case_f03_removes_parts(sample: &Sample) {
     let world = &sample.world;
-    world.renew_file().await;
-    for version in [file(), newer_file()] {
-        let deleted = world.file(version).await.deleted(mara(), now() - SignedDuration::from_hours(24));
-        world.store.save_file(&deleted.unwrap()).await.unwrap();
-    }
-    let answer = sample.run().await;
-    assert_eq!(answer["statusCode"], 200, "{answer}");
-    assert_eq!((&answer["body"]["available"], &answer["body"]["deleted_by"]), (&json!(true), &Value::Null));
-    for version in [file(), newer_file()] {
-        assert!(world.file(version).await.deleted.is_none(), "all versions");
-    }
-    let fact = Fact::FileRestored { case: open_case(), file: file() };
-    assert_told(sample, &answer, fact, (AGENT, ActorRole::Agent), "POST /files/{fileId}/restore").await;
-    let before = facts(world).await;
-    assert_eq!(send(sample, Request::sample("file-changes-restore")).await.status, 200);
-    assert_eq!(facts(world).await, before, "twice is once");
+    let file = begin_parts(world).await;
+    let upload = file.multipart.clone().unwrap();
+    put_part(world, &file, &upload).await;
+    world.store.save_file(&file.to_be_erased(now()).unwrap()).await.unwrap();
+    assert_eq!(sample.run().await, tally(&json!({ "gone": 1 })));
+    assert_eq!(bucket(world).parts(&file.key().to_string(), &upload.id).await.unwrap(), None);
+    assert!(!is_there(world, &file).await);
 }
 
-pub async fn erases_a_file(sample: &Sample) {
+/// Somebody wanted it erased: content, record, line on the timeline and room go, and Salesforce is told.
+pub async fn erases_what_is_to_be_erased(sample: &Sample) {
     let world = &sample.world;
-    world.renew_file().await;
-    let answer = sample.run().await;
-    assert_eq!(answer["statusCode"], 202, "{answer}");
-    for version in [file(), newer_file()] {
-        let version = world.file(version).await;
-        assert_eq!((version.erasure, version.due), (Some(now()), Some(now())), "it goes with the next look");
-    }
-    let fact = Fact::FileErasureRequested { case: open_case(), file: file() };
-    assert_told(sample, &answer, fact, (ADMIN, ActorRole::Admin), "POST /files/{fileId}/erase").await;
-    let told = facts(world).await;
-    let again = send(sample, Request::sample("file-changes-erase")).await;
-    assert_eq!(again.status, 404, "nobody sees it any more");
-    let told_since = facts(world).await.split_off(told.len());
-    assert!(matches!(&told_since[..], [Fact::Accessed(Access::Refused { .. })]), "{told_since:?}");
+    scanning(world).await;
+    let clean = |file: &File| file.judged(Verdict::Clean, now());
+    let moved =
+        world.store.move_file(&world.tenant(), pending_file(), clean, now(), &world.stack.random).await;
+    let available = moved.unwrap().unwrap();
+    let salesforce_id: SalesforceId = "a04Fk0000000099IAA".parse().unwrap();
+    let version = available.version + 1;
+    let referred = File { salesforce_id: Some(salesforce_id), version, ..available };
+    world.store.refer_to_file(&referred).await.unwrap();
+    world.store.save_file(&referred.to_be_erased(now()).unwrap()).await.unwrap();
+    assert_eq!(sample.run().await, tally(&json!({ "gone": 1 })));
+    assert_eq!(the_file(world).await, None);
+    assert!(!has_content(world, &referred).await);
+    let case = world.case(open_case()).await;
+    let timeline = world.store.timeline(&case, PageSize::DEFAULT, None).await.unwrap().unwrap();
+    assert!(timeline.items.iter().all(|line| Some(line.id) != referred.entry));
+    let last = outbox::facts(&world.stack.emulators).await.pop();
+    assert_eq!(last, Some(Fact::FileErased { case: open_case(), file: pending_file() }));
 }
 
-pub async fn does_not_erase_for_a_manager(sample: &Sample) {
-    assert_refused(&sample.run().await, 403, "forbidden");
-    assert_eq!(sample.world.file(file()).await.erasure, None);
+/// An available file is looked at once a month; a file whose upload is awaited is not looked at at all.
+pub async fn keeps_what_is_kept(sample: &Sample) {
+    let world = &sample.world;
+    let known = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    world.store.save_file(&known.due_at(now())).await.unwrap();
+    assert_eq!(sample.run().await, tally(&json!({ "kept": 1 })));
+    let kept = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    assert!(kept.due.unwrap() > now(), "{kept:?}");
+    assert!(the_file(world).await.unwrap().is_pending());
 }

@@ -6,11 +6,12 @@ use jiff::SignedDuration;
 use lambda_http::{Body, RequestExt};
 use portico_aws::Checksum;
 use portico_domain::{
+    FileId,
     audit::{Actor, ActorRole, Verifier},
     cases::{ClosingReason, Happening, TimelineEntry},
     contracts::Contract,
     events::{Access, Event, Fact},
-    files::FileState,
+    files::{File, FileState, PART_BYTES, Space, Visibility},
 };
 use portico_salesforce::{Pace, Soql};
 use portico_store::{Commit, PageSize, Person, Tenant, Ticket};
@@ -22,7 +23,10 @@ use crate::{
     audit::seal,
     outbox,
     stack::now,
-    world::{AGENT, CONTENT, MANAGER, MEMBER, STRANGER, World, account, declared, file, open_case, user},
+    world::{
+        AGENT, CONTENT, MANAGER, MEMBER, STRANGER, World, account, available, declared, file, open_case,
+        pending_file, user,
+    },
 };
 
 /// A refusal is a problem of this status and kind, and names its request.
@@ -451,6 +455,115 @@ pub async fn lets_a_file_in(sample: &Sample) {
     let facts = bucket.facts(&file.key().to_string()).await.unwrap().unwrap();
     assert_eq!(facts.size, file.declared.size);
     assert_eq!(facts.checksum, Some(Checksum::of_whole(&file.declared.sha256)));
+}
+
+/// The file that an answer tells of, as it is kept.
+async fn kept(sample: &Sample, answer: &Value) -> File {
+    let id = answer["body"]["id"].as_str().unwrap().parse().unwrap();
+    sample.world.store.file(&sample.world.tenant(), id).await.unwrap().unwrap()
+}
+
+pub async fn case_f05_lets_a_large_file_in_by_parts(sample: &Sample) {
+    let world = &sample.world;
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 201, "{answer}");
+    let file = kept(sample, &answer).await;
+    assert_eq!(file.visibility, Visibility::Managers);
+    let parts = answer["body"]["parts"].as_array().unwrap();
+    let sizes: Vec<&Value> = parts.iter().map(|part| &part["size"]).collect();
+    assert_eq!(sizes, [&json!(PART_BYTES), &json!(1)]);
+    assert_eq!(answer["body"].get("upload"), None);
+    let bucket = world.stack.cloud().bucket("FILES_BUCKET").unwrap();
+    let begun = bucket.parts(&file.key().to_string(), &file.multipart.unwrap().id).await.unwrap();
+    assert_eq!(begun, Some(Vec::new()), "the store waits for them");
+    let taken = Space { files: 1, bytes: PART_BYTES + 1 };
+    for case in [None, Some(open_case())] {
+        assert_eq!(world.store.space(&world.tenant(), case).await.unwrap(), taken);
+    }
+}
+
+pub async fn lets_a_new_version_in(sample: &Sample) {
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 201, "{answer}");
+    let new = kept(sample, &answer).await;
+    assert_eq!((new.replaces, new.original), (Some(file()), file()));
+    // Until it is there, the version before is the latest.
+    let before = sample.world.store.file(&sample.world.tenant(), file()).await.unwrap().unwrap();
+    assert_eq!(before.superseded_by, None);
+}
+
+pub async fn stages_a_file(sample: &Sample) {
+    let world = &sample.world;
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 201, "{answer}");
+    assert_eq!(answer["body"].get("case"), None);
+    let file = kept(sample, &answer).await;
+    assert_eq!(file.case, None);
+    let fact = Fact::FileDeclared { case: None, file: file.id };
+    assert_eq!(done_by(world, &fact).await, actor(&answer, MEMBER, ActorRole::Member, "POST /files"));
+    let stored = follow(&answer["body"]["upload"], CONTENT).await;
+    assert_eq!(stored.status(), StatusCode::OK, "{}", stored.text().await.unwrap());
+}
+
+pub async fn refuses_a_file(sample: &Sample) {
+    let world = &sample.world;
+    let answer = sample.run().await;
+    assert_refused(&answer, 400, "invalid-request");
+    let pointers: Vec<&Value> =
+        answer["body"]["errors"].as_array().unwrap().iter().map(|error| &error["pointer"]).collect();
+    let expected = [
+        "/name",
+        "/content_type",
+        "/sha256",
+        "/size",
+        "/parts",
+        "/category",
+        "/replaces",
+        "/visibility/people/0",
+    ];
+    assert_eq!(pointers, expected);
+    assert_eq!(world.store.space(&world.tenant(), None).await.unwrap(), Space::default());
+}
+
+pub async fn tells_how_far_an_upload_is(sample: &Sample) {
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 200, "{answer}");
+    assert_eq!(answer["body"]["state"], "pending");
+    let stored = follow(&answer["body"]["upload"], CONTENT).await;
+    assert_eq!(stored.status(), StatusCode::OK, "{}", stored.text().await.unwrap());
+}
+
+/// In one piece: once it is there, that is all.
+pub async fn has_nothing_to_join(sample: &Sample) {
+    let answer = sample.run().await;
+    assert_eq!((&answer["statusCode"], &answer["body"]["state"]), (&json!(200), &json!("pending")));
+}
+
+pub async fn case_f03_gives_an_upload_up(sample: &Sample) {
+    let world = &sample.world;
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 204, "{answer}");
+    assert_eq!(world.store.file(&world.tenant(), pending_file()).await.unwrap(), None);
+    let fact = Fact::FileAbandoned { case: Some(open_case()), file: pending_file() };
+    let route = "DELETE /files/{fileId}/upload";
+    assert_eq!(done_by(world, &fact).await, actor(&answer, MEMBER, ActorRole::Member, route));
+}
+
+pub async fn raises_a_case_with_a_staged_file(sample: &Sample) {
+    let world = &sample.world;
+    let id: FileId = "file_000000000000700080000000000000f3".parse().unwrap();
+    let staged = File { case: None, ..available(id) };
+    world.store.save_file(&staged).await.unwrap();
+    let answer = sample.run().await;
+    assert_eq!(answer["statusCode"], 201, "{answer}");
+    let case = world.case(answer["body"]["id"].as_str().unwrap().parse().unwrap()).await;
+    let file = world.store.file(&world.tenant(), id).await.unwrap().unwrap();
+    assert_eq!(file.case, Some(case.id));
+    let fact = Fact::CaseSubmitted { case: case.id, files: vec![id] };
+    assert_eq!(done_by(world, &fact).await, actor(&answer, MEMBER, ActorRole::Member, "POST /cases"));
+    let newest = PageSize::new(10).unwrap();
+    let timeline = world.store.timeline(&case, newest, None).await.unwrap().unwrap();
+    assert!(timeline.items.iter().any(|entry| entry.happening == Happening::of_file(&file)), "{timeline:?}");
 }
 
 async fn downloads(sample: &Sample, by: (&str, ActorRole)) {
