@@ -49,7 +49,9 @@ impl Original for File {
 
     async fn behind(deps: &Deps, link: &Link) -> Result<Option<Self>, SyncError> {
         let Linked::File { file } = link.record else { return Ok(None) };
-        Ok(deps.store.file(&Tenant::of_link(link), file).await?)
+        let file = deps.store.file(&Tenant::of_link(link), file).await?;
+        // What is to be erased is not brought back.
+        Ok(file.filter(|file| file.erasure.is_none()))
     }
 
     fn salesforce_id(&self) -> Option<SalesforceId> {

@@ -5,6 +5,7 @@ use portico_domain::{
     CaseId, EntryId, FileId, InvoiceId, SalesforceId,
     cases::Case,
     events::{Event, Fact},
+    files::File,
     people::Account,
 };
 use portico_salesforce::{
@@ -66,19 +67,24 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
     match event.fact {
         Fact::CaseSubmitted { case, ref files } => {
             hand_over_case(deps, &tenant, case).await?;
-            for file in files {
-                refer_to_file(deps, &tenant, case, *file).await?;
-            }
-            Ok(())
+            refer_to_files(deps, &tenant, case, read(deps, &tenant, files).await?).await
         }
         Fact::CaseAmended { case, .. } => hand_over_changes(deps, &tenant, case).await,
         Fact::CommentAdded { case, entry, .. } => hand_over_comment(deps, &tenant, case, entry).await,
         Fact::FileAdded { case, file }
         | Fact::FileSuperseded { case, file }
-        | Fact::FileRelabelled { case, file }
+        | Fact::FileReferenceLost { case, file } => {
+            refer_to_files(deps, &tenant, case, read(deps, &tenant, &[file]).await?).await
+        }
+        // What is said of a file is said of all its versions.
+        Fact::FileRelabelled { case, file }
         | Fact::FileDeleted { case, file }
-        | Fact::FileRestored { case, file }
-        | Fact::FileReferenceLost { case, file } => refer_to_file(deps, &tenant, case, file).await,
+        | Fact::FileRestored { case, file } => {
+            let versions = deps.store.versions(&tenant, file).await?;
+            let versions = versions.map(|versions| versions.all().to_vec()).unwrap_or_default();
+            refer_to_files(deps, &tenant, case, versions).await
+        }
+        Fact::FileErased { file, .. } => Ok(deps.salesforce.forget_file(file).await?),
         Fact::InvoiceIssued { case, invoice } | Fact::InvoiceRecordLost { case, invoice } => {
             record_invoice(deps, &tenant, case, invoice).await
         }
@@ -90,7 +96,6 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
         | Fact::FileChecked { .. }
         | Fact::FileAbandoned { .. }
         | Fact::FileErasureRequested { .. }
-        | Fact::FileErased { .. }
         | Fact::ArchiveRequested { .. }
         | Fact::ArchiveChanged { .. }
         | Fact::InvoiceRendered { .. }
@@ -159,22 +164,54 @@ async fn hand_over_comment(
     Ok(())
 }
 
-async fn refer_to_file(deps: &Deps, tenant: &Tenant, case_id: CaseId, id: FileId) -> Result<(), WriteError> {
-    let missing = || WriteError::Missing(id.to_string());
-    let mut file = deps.store.file(tenant, id).await?.ok_or_else(missing)?;
-    if file.salesforce_id.is_some() {
+/// Those of the files that are still there.
+async fn read(deps: &Deps, tenant: &Tenant, ids: &[FileId]) -> Result<Vec<File>, WriteError> {
+    let mut files = Vec::with_capacity(ids.len());
+    for id in ids {
+        files.extend(deps.store.file(tenant, *id).await?);
+    }
+    Ok(files)
+}
+
+/// Shows files on their case as they stand by now. What has gone meanwhile, or is about to, is not shown again: the event
+/// that tells of it comes later, and there is nothing to wait for.
+async fn refer_to_files(
+    deps: &Deps,
+    tenant: &Tenant,
+    case_id: CaseId,
+    mut files: Vec<File>,
+) -> Result<(), WriteError> {
+    files.retain(|file| file.is_available() && file.erasure.is_none());
+    if files.is_empty() {
         return Ok(());
     }
     let parent = in_salesforce(&case(deps, tenant, case_id).await?)?;
-    let uploader = deps.store.membership(&file.uploaded_by).await?;
-    let Some(reference) = deps.salesforce.refer_to_file(&file, parent, uploader.as_ref()).await? else {
-        return Ok(());
-    };
+    let references = deps.salesforce.refer_to_files(&files, parent, &deps.portal).await?;
+    for (file, reference) in files.into_iter().zip(references) {
+        note_reference(deps, tenant, file, reference).await?;
+    }
+    Ok(())
+}
+
+/// Writes down which record in Salesforce refers to a file, unless that is known.
+async fn note_reference(
+    deps: &Deps,
+    tenant: &Tenant,
+    mut file: File,
+    reference: SalesforceId,
+) -> Result<(), WriteError> {
     for _ in 0..RACES_MAX {
+        if file.salesforce_id == Some(reference) {
+            return Ok(());
+        }
         file.salesforce_id = Some(reference);
         file.version += 1;
         match deps.store.refer_to_file(&file).await {
-            Err(StoreError::Conflict) => file = deps.store.file(tenant, id).await?.ok_or_else(missing)?,
+            Err(StoreError::Conflict) => match deps.store.file(tenant, file.id).await? {
+                Some(now) => file = now,
+                // Erased in this very moment: the event that takes the reference away is on its way.
+                None => return Ok(()),
+            },
             done => return Ok(done?),
         }
     }

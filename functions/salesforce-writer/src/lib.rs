@@ -20,6 +20,7 @@ use portico_domain::{
 };
 use portico_salesforce::{Pace, Salesforce};
 use portico_store::{Store, engine::Table};
+use url::Url;
 
 use handover::{WriteError, is_numbered, write};
 use trouble::{Then, Trouble};
@@ -41,6 +42,8 @@ pub struct Deps {
     pub store: Store,
     /// The org.
     pub salesforce: Salesforce,
+    /// Where agents open files.
+    pub portal: Url,
     /// Where it is said that a record may have changed.
     pub sync: Queue,
     /// Where the messages come from.
@@ -62,7 +65,6 @@ pub struct Deps {
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let tables = [
         Table::Accounts,
-        Table::Members,
         Table::Cases,
         Table::CaseActivity,
         Table::Files,
@@ -73,6 +75,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let deps = Deps {
         store: cloud.store(&tables)?,
         salesforce: cloud.salesforce(Pace::Writing).await?,
+        portal: cloud.settings().url("WEB_ORIGIN")?,
         sync: cloud.queue("SYNC_QUEUE_URL")?,
         queue: cloud.queue("WRITER_QUEUE_URL")?,
         dead_letters: cloud.dead_letters("WRITER_DEAD_LETTERS_URL")?,

@@ -36,7 +36,14 @@ pub(crate) struct Services {
     pub(crate) objects: S3Service,
 }
 
-/// The routes of the port. Only pages from `origins` may use S3 from a browser, and no page may use the others.
+/// The services that browsers use themselves, as on AWS: whoever signs in there and uploads there.
+#[derive(Clone)]
+struct ForPages {
+    objects: Router,
+    cognito: Router,
+}
+
+/// The routes of the port. Only pages from `origins` may use S3 and Cognito from a browser, and no page may use the others.
 pub(crate) fn routes(services: Services, origins: &[HeaderValue]) -> Router {
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins.iter().cloned()))
@@ -44,25 +51,35 @@ pub(crate) fn routes(services: Services, origins: &[HeaderValue]) -> Router {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::ETAG, HeaderName::from_static("x-amz-checksum-sha256")])
         .max_age(PREFLIGHT_AGE);
-    let objects = Router::new().fallback(object).with_state(services.objects.clone()).layer(cors);
+    let for_pages = ForPages {
+        // A preflight names no target, and so is answered here for both.
+        objects: Router::new().fallback(object).with_state(services.objects.clone()).layer(cors.clone()),
+        cognito: Router::new().fallback(sign_in).with_state(services.cognito.clone()).layer(cors),
+    };
     Router::new()
         .route("/{pool}/.well-known/jwks.json", get(well_known::jwks))
         .route("/{pool}/.well-known/openid-configuration", get(well_known::openid_configuration))
         .route(mail::SEND_PATH, post(send_email))
         .fallback(move |State(services): State<Services>, request: Request| {
-            dispatch(services, objects, request)
+            dispatch(services, for_pages, request)
         })
         .with_state(services)
 }
 
-async fn dispatch(services: Services, objects: Router, request: Request) -> Response {
-    let target = request.headers().get(TARGET).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let Some(target) = target else {
-        return match objects.oneshot(request).await {
+async fn dispatch(services: Services, for_pages: ForPages, request: Request) -> Response {
+    let target = target(&request);
+    let page = match &target {
+        None => Some(for_pages.objects),
+        Some(target) if target.starts_with(cognito::TARGET_PREFIX) => Some(for_pages.cognito),
+        Some(_) => None,
+    };
+    if let Some(router) = page {
+        return match router.oneshot(request).await {
             Ok(response) => response,
             Err(never) => match never {},
         };
-    };
+    }
+    let target = target.unwrap_or_default();
     let (parts, body) = request.into_parts();
     let body = match read(body).await {
         Ok(body) => body,
@@ -72,11 +89,24 @@ async fn dispatch(services: Services, objects: Router, request: Request) -> Resp
         services.queues.call(operation, &parts.headers, &body).await
     } else if let Some(operation) = target.strip_prefix(secrets::TARGET_PREFIX) {
         services.secrets.call(operation, &parts.headers, &body).await
-    } else if let Some(operation) = target.strip_prefix(cognito::TARGET_PREFIX) {
-        services.cognito.call(operation, parts.method, parts.uri, parts.headers, body).await
     } else {
         Refusal::new("UnknownOperationException", format!("no emulator here for {target}"))
             .into_response("application/x-amz-json-1.0")
+    }
+}
+
+/// The operation that a request names, with its service.
+fn target(request: &Request) -> Option<String> {
+    request.headers().get(TARGET).and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+async fn sign_in(State(cognito): State<Cognito>, request: Request) -> Response {
+    let target = target(&request).unwrap_or_default();
+    let operation = target.strip_prefix(cognito::TARGET_PREFIX).unwrap_or_default();
+    let (parts, body) = request.into_parts();
+    match read(body).await {
+        Ok(body) => cognito.call(operation, parts.method, parts.uri, parts.headers, body).await,
+        Err(refusal) => refusal.into_response("application/x-amz-json-1.1"),
     }
 }
 

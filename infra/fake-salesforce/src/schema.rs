@@ -14,6 +14,9 @@ pub(crate) enum OnDelete {
     Restrict,
 }
 
+/// Most characters of a web address.
+pub(crate) const URL_MAX: usize = 255;
+
 /// Most characters of a text area that is not a long one.
 const SHORT_AREA_MAX: usize = 255;
 
@@ -32,6 +35,8 @@ pub(crate) enum Kind {
     AreaBytes(usize),
     /// An e-mail address.
     Email,
+    /// A web address of at most 255 characters.
+    Url,
     /// One of a list; a restricted list refuses other values.
     Picklist { values: &'static [&'static str], restricted: bool },
     /// A number with so many digits before and after the point. Shown as a double, as Salesforce does (`90.0`).
@@ -403,7 +408,10 @@ pub(crate) const OBJECTS: &[Object] = &[
             number("Size__c", 18, 0),
             text("Sha256__c", 64),
             text("State__c", 40),
+            number("Version__c", 4, 0),
+            text("Category__c", 40),
             text("Uploader__c", 255),
+            Field::new("Portal_Link__c", Kind::Url),
         ],
         writable: true,
         action: Some(Action {

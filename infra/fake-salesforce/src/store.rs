@@ -170,6 +170,7 @@ fn column(field: &Field) -> String {
         | Kind::Area(_)
         | Kind::AreaBytes(_)
         | Kind::Email
+        | Kind::Url
         | Kind::Picklist { .. }
         | Kind::AutoNumber(_) => "TEXT COLLATE NOCASE",
         Kind::Number { .. } => "REAL",

@@ -11,7 +11,7 @@ use serde_json::{Number, Value};
 use crate::{
     error::ApiError,
     id::RecordId,
-    schema::{Field, Kind},
+    schema::{Field, Kind, URL_MAX},
 };
 
 /// Longest part of a refused value that an error message repeats.
@@ -51,6 +51,7 @@ pub(crate) fn from_json(field: &Field, value: &Value) -> Result<Cell, ApiError> 
         (Kind::Id | Kind::Reference { .. }, Value::String(text)) => reference(field, text)?,
         (Kind::Text(max), Value::String(text)) => line(field, text, max)?,
         (Kind::Email, Value::String(text)) => email(field, text)?,
+        (Kind::Url, Value::String(text)) => line(field, text, URL_MAX)?,
         (Kind::Area(max), Value::String(text)) => bounded(field, text, text.chars().count(), max)?,
         (Kind::AreaBytes(max), Value::String(text)) => bounded(field, text, text.len(), max)?,
         (Kind::Picklist { values, restricted }, Value::String(text)) => {
@@ -112,6 +113,7 @@ pub(crate) fn type_name(kind: Kind) -> &'static str {
         Kind::Text(_) | Kind::AutoNumber(_) => "string",
         Kind::Area(_) | Kind::AreaBytes(_) => "textarea",
         Kind::Email => "email",
+        Kind::Url => "url",
         Kind::Picklist { .. } => "picklist",
         Kind::Number { .. } => "double",
         Kind::Integer => "int",

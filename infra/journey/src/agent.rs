@@ -50,6 +50,13 @@ impl Agent {
         self.submit(case, "time", &form).await
     }
 
+    /// The page of a case.
+    pub(crate) async fn page(&self, case: &str) -> Result<String, Broken> {
+        let answer = self.http.get(format!("{}/cases/{case}", self.console)).send().await?;
+        expect(answer.status() == StatusCode::OK, format!("the console answered {}", answer.status()))?;
+        Ok(answer.text().await?)
+    }
+
     async fn submit(&self, case: &str, action: &str, form: &[(&str, &str)]) -> Result<(), Broken> {
         let url = format!("{}/cases/{case}/{action}", self.console);
         let answer = self.http.post(url).form(form).send().await?;

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use crate::{
     agent::Agent,
     cloud::Cloud,
+    files::downloadable,
     live::Live,
     org::Org,
     person::Person,
@@ -71,10 +72,10 @@ pub(crate) async fn walk(report: &mut Report, cloud: &Cloud) -> Result<Line, Bro
         .step("upload a 5 MB file straight to the store", manager.upload(&case, "printer.log", &content))
         .await?;
     report
-        .step("the file shows on the case (push, then read)", async {
-            live.news("case.changed", "case", &case).await?;
+        .step("scanned, the file can be downloaded (push, then read)", async {
+            live.news("file.changed", "file", &file).await?;
             let path = format!("/cases/{case}");
-            manager.wait_for(&path, |detail| listed(detail, "/files", &file)).await
+            manager.wait_for(&path, |detail| downloadable(detail, &file)).await
         })
         .await?;
     report

@@ -40,6 +40,17 @@ impl Live {
 
     /// The next message of this kind about this record.
     pub(crate) async fn news(&mut self, kind: &str, field: &str, id: &str) -> Result<Json, Broken> {
+        self.news_within(PATIENCE, kind, field, id).await
+    }
+
+    /// The same, where it may take longer.
+    pub(crate) async fn news_within(
+        &mut self,
+        patience: Duration,
+        kind: &str,
+        field: &str,
+        id: &str,
+    ) -> Result<Json, Broken> {
         let listen = async {
             while let Some(message) = self.socket.next().await {
                 let Message::Text(text) = message? else { continue };
@@ -51,9 +62,39 @@ impl Live {
             }
             Err(Broken::new("the connection was closed"))
         };
-        tokio::time::timeout(PATIENCE, listen)
+        tokio::time::timeout(patience, listen)
             .await
             .map_err(|_| Broken::new(format!("no {kind} about {id}")))?
+    }
+
+    /// Listens until it has heard all of these (kind, field, id), in whatever order.
+    pub(crate) async fn hear(&mut self, wanted: &[(&str, &str, &str)]) -> Result<(), Broken> {
+        self.hear_within(PATIENCE, wanted).await
+    }
+
+    /// The same, where it may take longer.
+    pub(crate) async fn hear_within(
+        &mut self,
+        patience: Duration,
+        wanted: &[(&str, &str, &str)],
+    ) -> Result<(), Broken> {
+        let mut open = wanted.to_vec();
+        let listen = async {
+            while !open.is_empty() {
+                let Some(message) = self.socket.next().await else {
+                    return Err(Broken::new("the connection was closed"));
+                };
+                let Message::Text(text) = message? else { continue };
+                let news: Json = serde_json::from_str(&text)?;
+                let told = |name: &str| news.get(name).and_then(Json::as_str);
+                open.retain(|(kind, field, id)| told("type") != Some(kind) || told(field) != Some(id));
+            }
+            Ok(())
+        };
+        match tokio::time::timeout(patience, listen).await {
+            Ok(heard) => heard,
+            Err(_) => Err(Broken::new(format!("not heard: {open:?}"))),
+        }
     }
 
     /// Everything that has arrived and was not listened to; ends after a quiet moment.

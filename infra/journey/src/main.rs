@@ -8,6 +8,7 @@ mod attack;
 mod audit;
 mod cloud;
 mod conversation;
+mod files;
 mod http;
 mod line;
 mod live;
@@ -84,6 +85,7 @@ async fn travel(report: &mut Report) -> Result<(), Broken> {
     };
     let line = line::walk(report, &cloud).await?;
     conversation::hold(report, &cloud, &line).await?;
+    files::carry(report, &mut cloud).await?;
     attack::try_everything(report, &cloud, &line).await?;
     audit::check(report, &line).await?;
     line::measure(report, &cloud, &line, arguments.changes).await?;

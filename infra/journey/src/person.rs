@@ -87,6 +87,15 @@ impl Person {
         self.send(Method::PATCH, path, Some(key), Some(body)).await
     }
 
+    /// Sets what the path names, by the path alone.
+    pub(crate) async fn put(&self, path: &str) -> Result<Answer, Broken> {
+        self.send(Method::PUT, path, None, None).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Result<Answer, Broken> {
+        self.send(Method::DELETE, path, None, None).await
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -160,11 +169,16 @@ impl Person {
         let key = format!("upload-{case}-{name}");
         let answer = self.post(&format!("/cases/{case}/files"), &key, &declared).await?;
         let answer = answer.must_be(StatusCode::CREATED)?;
-        let text = |pointer: &str| answer.body.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
-        let mut request = self.http.put(text("/upload/url")).body(content.to_vec());
-        for (header, value) in
-            answer.body.pointer("/upload/headers").and_then(Json::as_object).into_iter().flatten()
-        {
+        let request = answer.body.get("upload").cloned().unwrap_or_default();
+        self.send_to_store(&request, content.to_vec()).await?;
+        answer.text("id")
+    }
+
+    /// Sends content to the store by one of its links.
+    pub(crate) async fn send_to_store(&self, link: &Json, content: Vec<u8>) -> Result<(), Broken> {
+        let url = link.get("url").and_then(Json::as_str).unwrap_or_default();
+        let mut request = self.http.put(url).body(content);
+        for (header, value) in link.get("headers").and_then(Json::as_object).into_iter().flatten() {
             // The client library counts the length itself.
             if !header.eq_ignore_ascii_case("content-length") {
                 request = request.header(header, value.as_str().unwrap_or_default());
@@ -172,8 +186,7 @@ impl Person {
         }
         let stored = request.send().await?;
         let status = stored.status();
-        expect(status == StatusCode::OK, format!("the store answered {status}: {}", stored.text().await?))?;
-        answer.text("id")
+        expect(status == StatusCode::OK, format!("the store answered {status}: {}", stored.text().await?))
     }
 
     /// Fetches from the store what a link leads to.

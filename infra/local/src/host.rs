@@ -41,7 +41,7 @@ use crate::ports::{self, Door, PortError, Ports};
 use crate::provision::{self, ProvisionError};
 use crate::stop::{Stop, Stopper};
 use crate::template::{EventSource, Function, Kind, Scope, Template, TemplateError};
-use crate::{identity, operator, page};
+use crate::{identity, open_file, operator, page};
 
 /// How long running requests and batches may go on after a stop was asked for.
 const SHUTDOWN_GRACE: Duration = Duration::from_secs(3);
@@ -457,7 +457,12 @@ impl LocalCloud {
         operator::write(&data, &scope, &aws_variables("operator", &emulators))
             .map_err(|source| StartError::Data { path: data.clone(), source })?;
         let home = page::render(&addresses, &sign_ins);
-        let router = Router::new().route("/", get(move || async move { Html(home) }));
+        let mut router = Router::new().route("/", get(move || async move { Html(home) }));
+        if let Some(pool) = pools.values().next() {
+            let services =
+                open_file::Services { api: &addresses.api, cognito: &addresses.aws, client: &pool.client_id };
+            router = router.merge(open_file::routes(&services));
+        }
         tasks.spawn(serve(web_listener, router, stopper.stop()));
         // Last: health is good from here on.
         let _ = console.parts.set(Parts {

@@ -19,6 +19,7 @@ mod json_client;
 pub mod lambda;
 pub mod live;
 pub mod malware;
+mod open_file;
 mod operator;
 mod page;
 pub mod ports;

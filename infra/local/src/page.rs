@@ -55,7 +55,7 @@ table{width:100%;border-collapse:collapse}th,td{text-align:left;padding:.5rem .7
 th{font-weight:600}a{color:var(--accent)}code{font:0.95em ui-monospace,monospace;overflow-wrap:anywhere}";
 
 /// Text for HTML, inside elements and attributes.
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

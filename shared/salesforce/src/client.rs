@@ -29,6 +29,10 @@ const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
 const PAGES_MAX: usize = 50;
 /// What a record is told that was in order, next to one that was not.
 const ROLLED_BACK: &str = "ALL_OR_NONE_OPERATION_ROLLED_BACK";
+/// Most records of one call of sObject Collections.
+pub const TOGETHER_MAX: usize = 200;
+/// How Salesforce says that there is no such record, or none any more.
+const GONE: [&str; 2] = ["NOT_FOUND", "ENTITY_IS_DELETED"];
 
 /// One Salesforce org.
 #[derive(Clone)]
@@ -156,11 +160,60 @@ impl Salesforce {
         &self,
         records: &[serde_json::Value],
     ) -> Result<Vec<SalesforceId>, SalesforceError> {
+        self.collection(Method::POST, &["composite", "sobjects"], records).await
+    }
+
+    /// Creates or updates all of these records or none, in one call, each by its external id in `field`, which it has to
+    /// have with the rest; at most [`TOGETHER_MAX`]. Returns their ids, in order. Safe to repeat, as
+    /// [`Salesforce::upsert`] is.
+    ///
+    /// # Errors
+    /// [`SalesforceError`]; what stands in the way of one record stands in the way of all.
+    pub async fn upsert_together(
+        &self,
+        object: &'static str,
+        field: &'static str,
+        records: &[impl Serialize],
+    ) -> Result<Vec<SalesforceId>, SalesforceError> {
+        let path = ["composite", "sobjects", object, field];
+        match self.collection(Method::PATCH, &path, records).await {
+            // As of one: what somebody else's call created meanwhile is there now.
+            Err(SalesforceError::Refused { code, .. }) if code == "DUPLICATE_VALUE" => {
+                self.collection(Method::PATCH, &path, records).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Deletes the record with this external id, if there is one. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`SalesforceError`].
+    pub async fn delete(
+        &self,
+        object: &'static str,
+        field: &'static str,
+        external_id: &str,
+    ) -> Result<(), SalesforceError> {
+        match self.call(Method::DELETE, &["sobjects", object, field, external_id], &[], None).await {
+            Ok(_) => Ok(()),
+            Err(SalesforceError::Refused { code, .. }) if GONE.contains(&code.as_str()) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One call of sObject Collections for all records or none.
+    async fn collection(
+        &self,
+        method: Method,
+        path: &[&str],
+        records: &[impl Serialize],
+    ) -> Result<Vec<SalesforceId>, SalesforceError> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
-        struct Request<'a> {
+        struct Request<'a, R> {
             all_or_none: bool,
-            records: &'a [serde_json::Value],
+            records: &'a [R],
         }
         #[derive(Deserialize)]
         struct Outcome {
@@ -175,7 +228,7 @@ impl Salesforce {
             message: String,
         }
         let body = written(&Request { all_or_none: true, records })?;
-        let (_, answer) = self.call(Method::POST, &["composite", "sobjects"], &[], Some(body)).await?;
+        let (_, answer) = self.call(method, path, &[], Some(body)).await?;
         let outcomes: Vec<Outcome> = read(&answer)?;
         // Those that were only rolled back with another do not say why.
         let reasons = outcomes.iter().flat_map(|outcome| &outcome.errors);

@@ -23,7 +23,7 @@ pub mod replication;
 mod session;
 mod soql;
 
-pub use client::{Salesforce, Upserted};
+pub use client::{Salesforce, TOGETHER_MAX, Upserted};
 pub use error::SalesforceError;
 pub use limits::{Calls, Pace, Usage};
 pub use session::Credentials;

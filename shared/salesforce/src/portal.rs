@@ -2,16 +2,21 @@
 
 use jiff::Timestamp;
 use portico_domain::{
-    EntryId, SalesforceId,
+    EntryId, FileId, SalesforceId,
     billing::Invoice,
     cases::{Case, Closing, ClosingReason, Held},
     files::File,
-    people::{Account, Membership},
+    people::Account,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{json, value::RawValue};
+use url::Url;
 
-use crate::{Salesforce, SalesforceError, Soql, client::moment};
+use crate::{
+    Salesforce, SalesforceError, Soql,
+    client::{TOGETHER_MAX, moment},
+    records::state_of,
+};
 
 /// The external id of cases: holds the portal's case id, unique in the org.
 const CASE_EXTERNAL_ID: &str = "Portal_Request_Id__c";
@@ -61,6 +66,9 @@ struct AmendedFields<'a> {
 
 #[derive(Serialize)]
 struct FileFields<'a> {
+    attributes: Attributes,
+    #[serde(rename = "Portal_File_Id__c")]
+    id: String,
     #[serde(rename = "Case__c")]
     case: SalesforceId,
     #[serde(rename = "Name")]
@@ -73,8 +81,22 @@ struct FileFields<'a> {
     sha256: &'a str,
     #[serde(rename = "State__c")]
     state: &'static str,
+    #[serde(rename = "Version__c")]
+    version: u32,
+    /// Written even where there is none: there may have been one.
+    #[serde(rename = "Category__c")]
+    category: Option<&'a str>,
     #[serde(rename = "Uploader__c")]
     uploader: &'a str,
+    #[serde(rename = "Portal_Link__c")]
+    link: String,
+}
+
+/// Says of a record of sObject Collections what it is.
+#[derive(Serialize)]
+struct Attributes {
+    #[serde(rename = "type")]
+    object: &'static str,
 }
 
 #[derive(Serialize)]
@@ -99,10 +121,41 @@ struct InvoiceFields<'a> {
     state: &'static str,
 }
 
+/// The references to files, and their external id: holds the portal's file id, unique in the org.
+const FILES: &str = "Portal_File__c";
+const FILE_EXTERNAL_ID: &str = "Portal_File_Id__c";
+
 /// Most bytes of `CaseComment.CommentBody`. Longer text is not even sent: nobody may find half of what was said.
 const COMMENT_BYTES_MAX: usize = 4_000;
 /// Most characters of a `Name` field in Salesforce.
 const NAME_MAX: usize = 80;
+
+impl<'a> FileFields<'a> {
+    fn new(file: &'a File, case: SalesforceId, portal: &Url) -> Self {
+        Self {
+            attributes: Attributes { object: FILES },
+            id: file.id.to_string(),
+            case,
+            name: file.declared.name.safe().chars().take(NAME_MAX).collect(),
+            key: file.key().to_string(),
+            size: file.declared.size,
+            sha256: file.declared.sha256.as_str(),
+            state: state_of(file),
+            version: file.revision,
+            category: file.category.as_ref().map(|category| category.as_str()),
+            uploader: &file.author.name,
+            link: link(portal, file),
+        }
+    }
+}
+
+/// Where an agent opens a file in the portal.
+fn link(portal: &Url, file: &File) -> String {
+    let mut link = portal.clone();
+    link.set_path(&format!("/files/{}", file.id));
+    link.set_query(Some(&format!("account={}", file.account)));
+    link.into()
+}
 
 impl Salesforce {
     /// The case that the org already has under this portal id, if any.
@@ -206,27 +259,32 @@ impl Salesforce {
         }
     }
 
-    /// Shows a file on its case: a reference, never a link and never the content.
+    /// Shows versions of files on their case, each as it stands: a reference, never the content. The link leads to the
+    /// portal, which asks who is there; it opens nothing by itself. Safe to repeat. Returns the references, in order.
+    ///
+    /// # Errors
+    /// [`SalesforceError`]; what stands in the way of one file stands in the way of all.
+    pub async fn refer_to_files(
+        &self,
+        files: &[File],
+        case: SalesforceId,
+        portal: &Url,
+    ) -> Result<Vec<SalesforceId>, SalesforceError> {
+        let mut references = Vec::with_capacity(files.len());
+        for files in files.chunks(TOGETHER_MAX) {
+            let fields: Vec<FileFields<'_>> =
+                files.iter().map(|file| FileFields::new(file, case, portal)).collect();
+            references.extend(self.upsert_together(FILES, FILE_EXTERNAL_ID, &fields).await?);
+        }
+        Ok(references)
+    }
+
+    /// Takes the reference to a file away, if there is one. Safe to repeat.
     ///
     /// # Errors
     /// [`SalesforceError`].
-    pub async fn refer_to_file(
-        &self,
-        file: &File,
-        case: SalesforceId,
-        uploader: Option<&Membership>,
-    ) -> Result<Option<SalesforceId>, SalesforceError> {
-        let fields = FileFields {
-            case,
-            name: file.declared.name.as_str().chars().take(NAME_MAX).collect(),
-            key: file.key().to_string(),
-            size: file.declared.size,
-            sha256: file.declared.sha256.as_str(),
-            state: "Available",
-            uploader: uploader.map_or("", |membership| &membership.name),
-        };
-        let id = file.id.to_string();
-        Ok(self.upsert("Portal_File__c", "Portal_File_Id__c", &id, &fields).await?.id)
+    pub async fn forget_file(&self, file: FileId) -> Result<(), SalesforceError> {
+        self.delete(FILES, FILE_EXTERNAL_ID, &file.to_string()).await
     }
 
     /// Shows an invoice on its case.

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use agreements::{ContractRecord, MilestoneRecord, RateRecord};
 pub use cases::{CaseCommentRecord, CaseRecord, TimeEntryRecord};
 pub use people::{AccountRecord, ContactRecord};
+pub(crate) use references::state_of;
 pub use references::{FileRecord, InvoiceRecord};
 
 /// The objects that the portal takes over. An outbound message about any other is not for it.

@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use portico_aws::{Cloud, Settings};
-use portico_domain::files::{DOWNLOAD_WINDOW, UPLOAD_WINDOW};
+use portico_domain::{
+    files::{DOWNLOAD_WINDOW, UPLOAD_WINDOW},
+    people::MembershipState,
+};
 use reqwest::{Method, Url};
 
 use crate::{
     client::{Answer, answer, body},
+    live,
     scene::Scene,
 };
 
@@ -16,6 +20,8 @@ use crate::{
 const SHORT: SignedDuration = SignedDuration::from_secs(1);
 /// When it does not any more.
 const AFTERWARDS: Duration = Duration::from_millis(2_500);
+/// What is left of a link that was given nearly five minutes ago: enough to ask once on a busy machine.
+const LAST_SECONDS: SignedDuration = SignedDuration::from_secs(5);
 
 async fn fetch(scene: &Scene, method: Method, url: &Url) -> Answer {
     answer(scene.http.request(method, url.clone())).await
@@ -123,25 +129,59 @@ pub async fn case_t07_links_work_only_as_given(scene: &Scene) {
     let still = fetch(scene, Method::GET, &foreign).await;
     assert_eq!(still.text, scene.belongings["priya"].case_words, "nothing was overwritten");
 
-    // As the function signs it, but for a second.
-    let aws = &scene.cloud.addresses().aws;
+    let key = key(&own);
+    let signed = portico_aws::system_clock().now();
+    let link = link(scene, &key, signed, SHORT).await;
+    assert_eq!(fetch(scene, Method::GET, &link).await.status, 200);
+    tokio::time::sleep(AFTERWARDS).await;
+    let lapsed = fetch(scene, Method::GET, &link).await;
+    assert_eq!(lapsed.status, 403, "{}", lapsed.text);
+}
+
+/// The store's key of the object that a link leads to.
+fn key(link: &Url) -> String {
+    link.path().splitn(3, '/').nth(2).unwrap().to_owned()
+}
+
+/// A download link as the function signs it, but at this time and for so long.
+async fn link(scene: &Scene, key: &str, signed: Timestamp, window: SignedDuration) -> Url {
     let settings = [
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", portico_emulators::ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", portico_emulators::SECRET_ACCESS_KEY),
-        ("AWS_ENDPOINT_URL_S3", aws),
+        ("AWS_ENDPOINT_URL_S3", &scene.cloud.addresses().aws),
         ("FILES_BUCKET", scene.cloud.reference("FilesBucket").unwrap()),
     ];
     let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let cloud =
         Cloud::new(Settings::new(settings), portico_aws::system_clock(), portico_aws::system_random());
-    let key = own.path().splitn(3, '/').nth(2).unwrap();
     let bucket = cloud.bucket("FILES_BUCKET").unwrap();
-    let now = portico_aws::system_clock().now();
-    let link = bucket.presign_download(key, "attachment", "text/plain", now, SHORT).await.unwrap();
-    let link: Url = link.url.parse().unwrap();
-    assert_eq!(fetch(scene, Method::GET, &link).await.status, 200);
-    tokio::time::sleep(AFTERWARDS).await;
-    let lapsed = fetch(scene, Method::GET, &link).await;
+    let link = bucket.presign_download(key, "attachment", "text/plain", signed, window).await.unwrap();
+    link.url.parse().unwrap()
+}
+
+/// The store knows no people: a link that was given to somebody who is removed a moment later works until its five
+/// minutes are over, and that is the limit. No new one is given from that moment on.
+pub async fn case_f06_a_removed_persons_link_lapses_by_itself_and_no_new_one_is_given(scene: &Scene) {
+    let kai = live::kai(scene);
+    let file = format!("/files/{}", scene.belongings["mara"].file);
+    let words = &scene.belongings["mara"].case_words;
+    live::admit(scene, "mara", MembershipState::Active).await;
+    let given = scene.get(&kai, &file).await;
+    assert_eq!(given.status, 200, "{}", given.text);
+    let given: Url = given.json()["download"]["url"].as_str().unwrap().parse().unwrap();
+
+    live::admit(scene, "mara", MembershipState::Deactivated).await;
+    scene.get(&kai, &file).await.assert_problem(403, "access-ended", "a new link");
+    let still = fetch(scene, Method::GET, &given).await;
+    assert_eq!((still.status, &still.text), (200, words), "the link was given before");
+
+    // The same link, given nearly five minutes ago: the store goes by the time in it.
+    let signed = portico_aws::system_clock().now() - DOWNLOAD_WINDOW + LAST_SECONDS;
+    let nearly_over = link(scene, &key(&given), signed, DOWNLOAD_WINDOW).await;
+    assert_eq!(fetch(scene, Method::GET, &nearly_over).await.status, 200);
+    tokio::time::sleep(LAST_SECONDS.unsigned_abs() + Duration::from_secs(1)).await;
+    let lapsed = fetch(scene, Method::GET, &nearly_over).await;
     assert_eq!(lapsed.status, 403, "{}", lapsed.text);
+    assert!(!lapsed.text.contains(words.as_str()), "{}", lapsed.text);
 }

@@ -165,8 +165,20 @@ pub async fn case_t05_news_reach_who_may_see_the_record(scene: &Scene) {
     .await;
 }
 
+/// Somebody who comes and goes, by a token that stays good.
+pub fn kai(scene: &Scene) -> Person {
+    Person {
+        name: "kai",
+        role: Role::Manager,
+        account: scene.person("mara").account,
+        user: KAI.parse().unwrap(),
+        token: signed(&scene.cloud, &claims(&scene.cloud.pools()["UserPool"], KAI)),
+        id_token: String::new(),
+    }
+}
+
 /// Somebody who is let in for a while.
-async fn admit(scene: &Scene, account: &str, state: MembershipState) {
+pub async fn admit(scene: &Scene, account: &str, state: MembershipState) {
     let account = scene.person(account).account.unwrap();
     let membership = Membership {
         user: KAI.parse().unwrap(),
@@ -190,14 +202,7 @@ async fn news(scene: &Scene) {
 pub async fn case_t09_who_leaves_is_out_at_once(scene: &Scene) {
     let theirs = &scene.belongings["mara"];
     let case = theirs.case.to_string();
-    let kai = Person {
-        name: "kai",
-        role: Role::Manager,
-        account: scene.person("mara").account,
-        user: KAI.parse().unwrap(),
-        token: signed(&scene.cloud, &claims(&scene.cloud.pools()["UserPool"], KAI)),
-        id_token: String::new(),
-    };
+    let kai = kai(scene);
     admit(scene, "mara", MembershipState::Active).await;
     assert_eq!(scene.get(&kai, &format!("/cases/{case}")).await.status, 200);
     let mut socket = listen(scene, &kai).await;

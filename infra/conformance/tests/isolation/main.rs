@@ -55,6 +55,7 @@ async fn the_matrix_holds() {
     lists::case_t04_foreign_ids_in_bodies_are_as_good_as_none(&scene).await;
     files::case_t08_files_are_for_whom_they_are(&scene).await;
     links::case_t07_links_work_only_as_given(&scene).await;
+    links::case_f06_a_removed_persons_link_lapses_by_itself_and_no_new_one_is_given(&scene).await;
     scene.at_rest().await;
     live::case_t05_tickets_open_one_connection(&scene).await;
     live::case_t05_news_reach_who_may_see_the_record(&scene).await;

@@ -233,6 +233,74 @@ async fn case_r05_records_that_belong_together_are_made_together_or_not_at_all()
     assert!(comments.iter().all(|comment| comment["CommentBody"] != "r05"), "{comments:?}");
 }
 
+fn file(id: &str, size: u64) -> Value {
+    json!({
+        "attributes": { "type": "Portal_File__c" },
+        "Portal_File_Id__c": id,
+        "Case__c": NORDHAVEN.case_ids[0],
+        "Size__c": size,
+    })
+}
+
+/// Ids, sizes, and whether they are in the recycle bin, in the order in which they were made.
+async fn files(salesforce: &Salesforce) -> Vec<(String, String, bool)> {
+    let case: SalesforceId = NORDHAVEN.case_ids[0].parse().unwrap();
+    let fields = ["Portal_File_Id__c", "Size__c", "IsDeleted"];
+    let soql = Soql::by_ids("Portal_File__c", &fields, "Case__c", &[case]);
+    let all: Vec<Value> = salesforce.query_all(&soql).await.unwrap();
+    let row = |file: &Value| {
+        let id = file["Portal_File_Id__c"].as_str().unwrap().to_owned();
+        (id, file["Size__c"].to_string(), file["IsDeleted"] == true)
+    };
+    let mut rows: Vec<_> = all.iter().map(row).collect();
+    rows.sort();
+    rows
+}
+
+const FILE_FIELD: &str = "Portal_File_Id__c";
+
+#[tokio::test]
+async fn case_r01_records_that_are_upserted_together_are_made_once_each_or_not_at_all() {
+    let org = Org::start().await;
+    let salesforce = org.client(Pace::Writing);
+    let upsert =
+        async |files: &[Value]| salesforce.upsert_together("Portal_File__c", FILE_FIELD, files).await;
+    org.fault(1, "PATCH", "*", Effect::CommitThenHang { ms: 20 });
+    let two = [file("file_1", 1), file("file_2", 2)];
+    assert!(matches!(upsert(&two).await, Err(SalesforceError::Unavailable(_))));
+    let first = upsert(&two).await.unwrap();
+    let second = upsert(&[file("file_2", 3), file("file_1", 1)]).await.unwrap();
+    assert_eq!(first, [second[1], second[0]], "in the order in which they were given");
+    let broken = upsert(&[file("file_1", 9), json!({ "attributes": { "type": "Portal_File__c" } })]).await;
+    assert!(matches!(&broken, Err(SalesforceError::Refused { .. })), "{broken:?}");
+    let row = |id: &str, size: &str| (id.to_owned(), size.to_owned(), false);
+    assert_eq!(files(&salesforce).await, [row("file_1", "1.0"), row("file_2", "3.0")]);
+}
+
+#[tokio::test]
+async fn case_r01_a_delete_whose_answer_is_lost_is_done_and_repeated() {
+    let org = Org::start().await;
+    let salesforce = org.client(Pace::Writing);
+    let made = [file("file_1", 1), file("file_2", 2)];
+    salesforce.upsert_together("Portal_File__c", FILE_FIELD, &made).await.unwrap();
+    let delete = async || salesforce.delete("Portal_File__c", FILE_FIELD, "file_1").await;
+    org.fault(1, "DELETE", "*", Effect::CommitThenHang { ms: 20 });
+    assert!(matches!(delete().await, Err(SalesforceError::Unavailable(_))));
+    for _ in 0..2 {
+        delete().await.unwrap();
+    }
+    let row = |id: &str, size: &str, gone| (id.to_owned(), size.to_owned(), gone);
+    assert_eq!(files(&salesforce).await, [row("file_1", "1.0", true), row("file_2", "2.0", false)]);
+    let refused = Effect::Error {
+        status: 400,
+        code: "INSUFFICIENT_ACCESS_OR_READONLY".to_owned(),
+        message: "no right to delete".to_owned(),
+    };
+    org.fault(1, "DELETE", "*", refused);
+    let error = salesforce.delete("Portal_File__c", FILE_FIELD, "file_2").await;
+    assert!(matches!(&error, Err(SalesforceError::Refused { .. })), "{error:?}");
+}
+
 #[tokio::test]
 async fn case_r05_pages_may_be_short_and_errors_may_be_html_or_nothing() {
     let (org, salesforce, soql, all) = paged().await;

@@ -12,7 +12,8 @@ use portico_domain::{
     CaseId, SalesforceId,
     cases::{Case, CaseFilter, Happening},
     contracts::Contract,
-    events::Fact,
+    events::{Event, Fact},
+    files::File,
     people::{Membership, MembershipState, StaffRole, Viewer},
 };
 use portico_salesforce::records::{MayHaveChanged, Object, RecordRef};
@@ -26,6 +27,7 @@ use crate::{
     consumers::Consumers,
     meter::Metered,
     outbox,
+    stack::now,
     world::{
         AGENT, Guarded, LEAVER, MANAGER, MEMBER, World, account, closed_case, company, file, lambda_event,
         open_case, other_account, other_company, user,
@@ -516,6 +518,72 @@ async fn what_the_portal_wrote_is_put_right() {
     scene.changed(&[(Object::File, first_file)]).await;
     assert_eq!(reference().await, Some(first_file));
     assert!(world.case(open_case()).await.withdrawn.is_some());
+}
+
+/// Whatever of a reference somebody changes in the org, and whatever the portal has changed in the meantime, the org says
+/// in the end what holds.
+#[tokio::test]
+async fn case_f04_what_agents_are_told_of_a_file_is_put_right() {
+    let scene = Scene::start().await;
+    let world = &scene.world;
+    let known = async || world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    let case = world.case(open_case()).await;
+    let mut consumers = Consumers::start(world).await;
+    let random = portico_aws::system_random();
+    let told = async |fact: Fact| {
+        let event = Event::about(&case, fact, now(), &random);
+        world.store.lose_file_reference(&next(known().await), &event).await.unwrap();
+    };
+    told(Fact::FileAdded { case: case.id, file: file() }).await;
+    consumers.run(world).await;
+    let id = known().await.salesforce_id.unwrap();
+    let says = async |field: &str| {
+        let soql = format!("SELECT {field} FROM Portal_File__c WHERE Id = '{id}'");
+        scene.agent.query(&soql).await[0][field].clone()
+    };
+    for (field, wrong) in [("State__c", json!("Infected")), ("Version__c", json!(7)), ("Size__c", json!(1))] {
+        let right = says(field).await;
+        scene.agent.update("Portal_File__c", id, json!({ field: wrong })).await;
+        scene.changed(&[(Object::File, id)]).await;
+        consumers.run(world).await;
+        assert_eq!((says(field).await, known().await.salesforce_id), (right, Some(id)), "{field}");
+    }
+
+    // Deleted, and then a newer version.
+    let by = known().await.author;
+    world.store.save_file(&known().await.deleted(by, now()).unwrap()).await.unwrap();
+    told(Fact::FileDeleted { case: case.id, file: file() }).await;
+    consumers.run(world).await;
+    assert_eq!(says("State__c").await, "Deleted");
+    let newer = Some(crate::world::pending_file());
+    let superseded = File { superseded_by: newer, ..known().await.restored().unwrap() };
+    world.store.save_file(&superseded).await.unwrap();
+    told(Fact::FileSuperseded { case: case.id, file: file() }).await;
+    consumers.run(world).await;
+    assert_eq!(says("State__c").await, "Superseded");
+    let before = known().await.version;
+    told(Fact::FileAdded { case: case.id, file: file() }).await;
+    consumers.run(world).await;
+    assert_eq!(known().await.version, before + 1, "nothing is written that is known");
+
+    // To be erased: neither the sync nor a fact that comes late shows it again.
+    world.store.save_file(&known().await.to_be_erased(now()).unwrap()).await.unwrap();
+    let facts = scene.facts().await.len();
+    scene.agent.delete("Portal_File__c", id).await;
+    scene.changed(&[(Object::File, id)]).await;
+    assert_eq!(scene.facts().await.len(), facts, "brought back");
+    told(Fact::FileErased { case: case.id, file: file() }).await;
+    told(Fact::FileRelabelled { case: case.id, file: file() }).await;
+    consumers.run(world).await;
+    let there = scene.agent.query("SELECT Id FROM Portal_File__c WHERE IsDeleted = false").await;
+    assert!(there.is_empty(), "{there:?}");
+    let letters = world.stack.emulators.queues().peek("WriterDeadLetters.fifo", 10).await.unwrap();
+    assert!(letters.is_empty(), "a file that is gone holds up nothing");
+}
+
+/// A file's next version, with nothing new in it.
+fn next(file: File) -> File {
+    File { version: file.version + 1, ..file }
 }
 
 /// However many records change, Salesforce is asked a handful of times.

@@ -9,7 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use portico_emulators::{Emulators, Pool, PoolSpec};
 use serde_json::Value;
 
-use crate::support::{Clients, browser, start};
+use crate::support::{Clients, ORIGIN, browser, start};
 
 pub const EMAIL: &str = "client@example.com";
 pub const PASSWORD: &str = "Correct-Horse-7!";
@@ -123,4 +123,47 @@ async fn a_disabled_user_is_out() {
     invite(&emulators, &client, &pool).await;
     client.admin_disable_user().user_pool_id(&pool.id).username(EMAIL).send().await.unwrap();
     assert!(sign_in(&client, &pool, PASSWORD).await.unwrap_err().is_not_authorized_exception());
+}
+
+/// As on AWS, a page signs people in by itself; here only one from the web app's origin.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_configured_origin_may_sign_people_in_from_a_browser() {
+    let emulators = start().await;
+    let client = Clients::of(&emulators).cognito;
+    let pool = emulators.cognito().ensure_pool(&spec()).await.unwrap();
+    invite(&emulators, &client, &pool).await;
+    let attempt = serde_json::json!({
+        "AuthFlow": "USER_PASSWORD_AUTH",
+        "ClientId": pool.client_id,
+        "AuthParameters": { "USERNAME": EMAIL, "PASSWORD": PASSWORD },
+    });
+    for (origin, allowed) in [(ORIGIN, true), ("http://evil.example", false)] {
+        let preflight = browser()
+            .request(reqwest::Method::OPTIONS, emulators.aws_url())
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type,x-amz-target");
+        let preflight = preflight.send().await.unwrap();
+        let request = browser()
+            .post(emulators.aws_url())
+            .header("origin", origin)
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("x-amz-target", "AWSCognitoIdentityProviderService.InitiateAuth")
+            .body(attempt.to_string());
+        let answer = request.send().await.unwrap();
+        for answer in [&preflight, &answer] {
+            let told = answer.headers().get("access-control-allow-origin");
+            assert_eq!(told.map(|told| told.to_str().unwrap()), allowed.then_some(ORIGIN), "{origin}");
+        }
+        assert_eq!(answer.status(), 200);
+    }
+    // What no page uses on AWS either, no page uses here.
+    let queues = browser()
+        .post(emulators.aws_url())
+        .header("origin", ORIGIN)
+        .header("content-type", "application/x-amz-json-1.0")
+        .header("x-amz-target", "AmazonSQS.ListQueues")
+        .body("{}");
+    let queues = queues.send().await.unwrap();
+    assert!(!queues.headers().contains_key("access-control-allow-origin"));
 }

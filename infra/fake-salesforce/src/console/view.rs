@@ -199,6 +199,22 @@ pub(super) struct File {
     pub state: Option<String>,
     #[serde(rename = "Uploader__c")]
     pub uploader: Option<String>,
+    #[serde(rename = "Version__c")]
+    pub version: Option<Decimal>,
+    #[serde(rename = "Category__c")]
+    pub category: Option<String>,
+    #[serde(rename = "Portal_Link__c")]
+    pub link: Option<String>,
+}
+
+impl File {
+    /// Where it can be opened. Anybody with the right to write the field may have put anything there: only web addresses
+    /// become links.
+    fn address(&self) -> Option<&str> {
+        let link = self.link.as_deref()?;
+        let is_web = link.starts_with("https://") || link.starts_with("http://");
+        (is_web && self.state.as_deref() != Some("Deleted")).then_some(link)
+    }
 }
 
 #[derive(Deserialize)]
@@ -307,8 +323,8 @@ fn read_case(connection: &Connection, id: &RecordId) -> Result<Detail, ApiError>
     let files = query(
         connection,
         &format!(
-            "SELECT Name, Size__c, State__c, Uploader__c FROM Portal_File__c
-             WHERE Case__c = '{id}' ORDER BY CreatedDate, Id LIMIT {ITEMS_MAX}"
+            "SELECT Name, Size__c, State__c, Uploader__c, Version__c, Category__c, Portal_Link__c
+             FROM Portal_File__c WHERE Case__c = '{id}' ORDER BY CreatedDate, Id LIMIT {ITEMS_MAX}"
         ),
     )?;
     let invoices = query(

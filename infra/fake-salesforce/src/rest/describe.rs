@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::Version;
 use crate::{
     records::is_system,
-    schema::{Field, Kind, OBJECTS, Object},
+    schema::{Field, Kind, OBJECTS, Object, URL_MAX},
     value::type_name,
 };
 
@@ -58,6 +58,7 @@ fn describe(object: &Object, field: &Field) -> Value {
         Kind::Text(max) | Kind::Area(max) => (max, max.saturating_mul(3)),
         Kind::AreaBytes(max) => (max, max),
         Kind::Email => (80, 240),
+        Kind::Url => (URL_MAX, URL_MAX.saturating_mul(3)),
         Kind::Picklist { .. } => (255, 765),
         Kind::AutoNumber(_) => (30, 90),
         Kind::Number { .. } | Kind::Integer | Kind::Boolean | Kind::Date | Kind::DateTime => (0, 0),

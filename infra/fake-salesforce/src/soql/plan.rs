@@ -313,8 +313,10 @@ impl Plan {
 
     fn like(&mut self, path: &Path, literal: &PlacedLiteral, strict: bool) -> Result<String, QueryError> {
         let (operand, field) = self.operand(path)?;
-        let textual =
-            matches!(field.kind, Kind::Text(_) | Kind::Email | Kind::Picklist { .. } | Kind::AutoNumber(_));
+        let textual = matches!(
+            field.kind,
+            Kind::Text(_) | Kind::Email | Kind::Url | Kind::Picklist { .. } | Kind::AutoNumber(_)
+        );
         let (Literal::Text(text), true) = (&literal.literal, textual) else {
             return Err(invalid_operator(path));
         };

@@ -41,9 +41,18 @@ async fn a_case_shows_everything_that_belongs_to_it() {
     let case = demo::NORDHAVEN.case_ids[0];
     org.create(
         "Portal_File__c",
-        json!({"Case__c": case, "Name": "tariffs.xlsx", "Size__c": 1_400_000, "State__c": "Clean"}),
+        json!({
+            "Case__c": case, "Name": "tariffs.xlsx", "Size__c": 1_400_000, "State__c": "Superseded", "Version__c": 2,
+            "Category__c": "Contract", "Uploader__c": "Jonas Weber",
+            "Portal_Link__c": "http://127.0.0.1:3000/files/file_2?account=acct_1",
+        }),
     )
     .await;
+    for (state, link) in [("Deleted", "https://portal.example/deleted"), ("Available", "javascript:alert(1)")]
+    {
+        let fields = json!({"Case__c": case, "Name": state, "State__c": state, "Portal_Link__c": link});
+        org.create("Portal_File__c", fields).await;
+    }
     org.create("Portal_Invoice__c", json!({"Case__c": case, "Number__c": "2026-0007", "Gross__c": 821.1, "Currency__c": "EUR", "Issued_On__c": "2026-11-20"})).await;
     let (status, html) = page(&org, &format!("/console/cases/{case}")).await;
     assert_eq!(status, 200);
@@ -56,13 +65,18 @@ async fn a_case_shows_everything_that_belongs_to_it() {
         ">Public<",
         "5 h 45 min",
         "Senior Consultant",
-        "tariffs.xlsx",
-        "1.4 MB",
+        "href=\"http://127.0.0.1:3000/files/file_2?account=acct_1\"",
+        ">tariffs.xlsx</a>",
+        ">Superseded<",
+        "Version 2 · 1.4 MB · Contract · Jonas Weber",
         "2026-0007",
         "821.1",
         "20 Nov 2026",
     ] {
         assert!(html.contains(needle), "{needle}");
+    }
+    for no_link in ["portal.example/deleted", "javascript:"] {
+        assert!(!html.contains(no_link), "{no_link}");
     }
 }
 
@@ -147,7 +161,10 @@ async fn case_f07_markup_in_any_field_is_shown_as_text() {
     org.create("Time_Entry__c", json!({"Case__c": case, "Work_Date__c": "2026-11-22", "Minutes__c": 1, "Description__c": evil, "Role__c": evil, "Person__c": evil})).await;
     org.create(
         "Portal_File__c",
-        json!({"Case__c": case, "Name": evil, "State__c": "<i>", "Uploader__c": evil}),
+        json!({
+            "Case__c": case, "Name": evil, "State__c": "<i>", "Uploader__c": evil, "Category__c": &evil[..40],
+            "Portal_Link__c": format!("https://x/{evil}"),
+        }),
     )
     .await;
     org.create(

@@ -56,6 +56,23 @@ async fn a_record_is_created_read_changed_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_record_is_deleted_by_its_external_id_once() {
+    let org = TestOrg::demo().await;
+    let fields = json!({"Case__c": demo::NORDHAVEN.case_ids[0], "Portal_File_Id__c": "file_1", "Name": "a"});
+    let id = org.create("Portal_File__c", fields.clone()).await;
+    let path = "/sobjects/Portal_File__c/Portal_File_Id__c/file_1";
+    let deleted = org.delete(path).await;
+    assert_eq!((deleted.status, deleted.body), (204, json!("")));
+    let again = org.delete(path).await;
+    assert_eq!((again.status, again.code()), (404, "NOT_FOUND"));
+    assert_eq!(org.get(&format!("/sobjects/Portal_File__c/{id}")).await.code(), "ENTITY_IS_DELETED");
+    // What is in the bin keeps nobody from using its external id.
+    assert_ne!(org.create("Portal_File__c", fields).await, id);
+    let none = org.delete("/sobjects/Portal_File__c/Name/a").await;
+    assert_eq!((none.status, none.code()), (404, "NOT_FOUND"), "not an external id");
+}
+
+#[tokio::test]
 async fn refusals_have_salesforces_codes() {
     let org = TestOrg::demo().await;
     let account = demo::NORDHAVEN.id;

@@ -14,6 +14,7 @@ mod function_url;
 mod gateway;
 mod live;
 mod malware;
+mod open_file;
 mod queues;
 mod start;
 mod streams;

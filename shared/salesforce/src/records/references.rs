@@ -17,18 +17,42 @@ pub struct FileRecord {
     pub size: Option<serde_json::Number>,
     #[serde(rename = "Sha256__c")]
     pub sha256: Option<String>,
+    #[serde(rename = "State__c")]
+    pub state: Option<String>,
+    #[serde(rename = "Version__c")]
+    pub version: Option<serde_json::Number>,
     #[serde(rename = "IsDeleted")]
     pub is_deleted: bool,
 }
 
-record!(FileRecord, Object::File, ["Id", "Storage_Key__c", "Size__c", "Sha256__c", "IsDeleted"]);
+record!(
+    FileRecord,
+    Object::File,
+    ["Id", "Storage_Key__c", "Size__c", "Sha256__c", "State__c", "Version__c", "IsDeleted"]
+);
 
 impl FileRecord {
-    /// Whether it still leads to this very file.
+    /// Whether it still leads to this very file, and says of it what holds now.
     pub fn refers_to(&self, file: &File) -> bool {
+        let is = |number: &Option<serde_json::Number>, expected: u64| {
+            number.as_ref().and_then(decimal) == Some(expected.into())
+        };
         self.key.as_deref() == Some(&file.key().to_string())
-            && self.size.as_ref().and_then(decimal) == Some(file.declared.size.into())
+            && is(&self.size, file.declared.size)
             && self.sha256.as_deref() == Some(file.declared.sha256.as_str())
+            && self.state.as_deref() == Some(state_of(file))
+            && is(&self.version, file.revision.into())
+    }
+}
+
+/// What agents are told of a version of a file. One that is on its way is none that they hear of.
+pub(crate) fn state_of(file: &File) -> &'static str {
+    if file.deleted.is_some() || file.erasure.is_some() {
+        "Deleted"
+    } else if file.superseded_by.is_some() {
+        "Superseded"
+    } else {
+        "Available"
     }
 }
 

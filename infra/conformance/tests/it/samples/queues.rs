@@ -7,7 +7,7 @@ use portico_domain::{
     cases::{Author, Case, ClosingReason, Happening, Side, TimelineEntry},
     contracts::Contract,
     events::Fact,
-    files::{File, FileState},
+    files::{Declaration, File, FileState},
     people::{MembershipState, Position},
 };
 use portico_emulators::queues::MessageAttribute;
@@ -282,11 +282,79 @@ pub async fn case_w15_knows_its_own_comment(sample: &Sample) {
     assert_eq!(happened(world, open_case()).await, [said().happening, Happening::Submitted]);
 }
 
+/// What the org says of the files of the open case, the recycle bin included.
+async fn references(world: &World) -> Vec<Value> {
+    let fields = [
+        "Id",
+        "Name",
+        "Portal_File_Id__c",
+        "Storage_Key__c",
+        "Size__c",
+        "Sha256__c",
+        "State__c",
+        "Version__c",
+        "Category__c",
+        "Uploader__c",
+        "Portal_Link__c",
+        "IsDeleted",
+    ];
+    let case = world.case(open_case()).await.salesforce_id.unwrap();
+    let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
+    salesforce.query_all(&Soql::by_ids("Portal_File__c", &fields, "Case__c", &[case])).await.unwrap()
+}
+
 pub async fn refers_to_a_file(sample: &Sample) {
     let world = &sample.world;
+    let known = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    let name = format!("logs/{}\u{202e}txt.exe", "n".repeat(100)).try_into().unwrap();
+    let declared = Declaration { name, ..known.declared.clone() };
+    let category = Some("Log".to_owned().try_into().unwrap());
+    let named = File { declared, category, version: known.version + 1, ..known };
+    world.store.save_file(&named).await.unwrap();
     all_done(sample).await;
     let file = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
     assert_eq!(file.salesforce_id.unwrap().key_prefix(), "a04");
+    let [there]: [Value; 1] = references(world).await.try_into().unwrap();
+    // Cut, and without what would turn it around.
+    assert_eq!(there["Name"], format!("logs_{}", "n".repeat(75)));
+    assert_eq!(there["Storage_Key__c"], file.key().to_string());
+    assert_eq!(there["Size__c"].to_string(), format!("{}.0", CONTENT.len()));
+    assert_eq!(there["Sha256__c"], file.declared.sha256.as_str());
+    assert_eq!(
+        (&there["State__c"], there["Version__c"].to_string()),
+        (&json!("Available"), "1.0".to_owned())
+    );
+    assert_eq!((&there["Category__c"], &there["Uploader__c"]), (&json!("Log"), &json!(file.author.name)));
+    // Where the web app is, and not the store.
+    let link = format!("http://127.0.0.1:3000/files/{}?account={}", file.id, file.account);
+    assert_eq!(there["Portal_Link__c"], link);
+}
+
+pub async fn shows_a_file_as_deleted(sample: &Sample) {
+    let world = &sample.world;
+    let known = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    let by = Author { side: Side::Client, name: "Mara Lindqvist".to_owned() };
+    world.store.save_file(&known.deleted(by, now()).unwrap()).await.unwrap();
+    all_done(sample).await;
+    let states: Vec<Value> = references(world).await.iter().map(|there| there["State__c"].clone()).collect();
+    assert_eq!(states, ["Deleted"]);
+}
+
+/// The reference goes, and going twice is going once: there is nothing to wait for, and nobody has to look.
+pub async fn forgets_an_erased_file(sample: &Sample) {
+    let world = &sample.world;
+    let known = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
+    let parent = world.case(open_case()).await.salesforce_id.unwrap();
+    let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
+    let portal = "http://127.0.0.1:3000".parse().unwrap();
+    salesforce.refer_to_files(&[known], parent, &portal).await.unwrap();
+    all_done(sample).await;
+    let erased = lambda_event(&text("salesforce-writer-file-erased"));
+    assert!(sample.guarded.function.invoke(erased).await.unwrap().get().contains("[]"));
+    let there = references(world).await;
+    assert_eq!(there.iter().map(|there| &there["IsDeleted"]).collect::<Vec<_>>(), [&json!(true)]);
+    let letters = world.stack.emulators.queues().peek("WriterDeadLetters.fifo", 10).await.unwrap();
+    assert!(letters.is_empty());
 }
 
 pub async fn records_an_invoice(sample: &Sample) {
