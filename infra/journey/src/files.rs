@@ -288,10 +288,9 @@ async fn in_org(report: &mut Report, org: &Org, case: &str, files: &[&String; 4]
             let link = text(&record, "Portal_Link__c");
             expect(link.contains(second.as_str()) && !link.contains("X-Amz"), &link)?;
             // What was refused is nothing that agents hear of.
-            let all = org.query(&format!(
-                "SELECT Id FROM Portal_File__c WHERE Case__r.Portal_Request_Id__c = '{case}'"
-            ));
-            let all = all.await?.len();
+            let soql =
+                format!("SELECT Id FROM Portal_File__c WHERE Case__r.Portal_Request_Id__c = '{case}'");
+            let all = org.query(&soql).await?.len();
             expect(all == files.len(), format!("{all} references"))?;
             Ok(link)
         })
