@@ -52,6 +52,8 @@ pub enum Target {
     Case,
     /// A file, in the path.
     File,
+    /// An archive, in the path.
+    Archive,
     /// An invoice, in the path.
     Invoice,
     /// An account, in the query: a list.
@@ -63,13 +65,15 @@ pub enum Target {
 /// Whose what is named is, as the caller sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Relation {
-    /// Theirs: they raised the case, or the case that the file or the invoice belongs to. In lists: their account.
+    /// Theirs: they raised the case, or the case that the file or the invoice belongs to, or they asked for the archive.
+    /// In lists: their account.
     Own,
     /// Somebody else's of the same account.
     Colleagues,
     /// Of another account.
     OtherAccounts,
-    /// Staff: the record is in the account that the query names. In lists: there is such an account.
+    /// Staff: the record is in the account that the query names; an archive is their own too. In lists: there is such an
+    /// account.
     Named,
     /// Staff: the record is in another account than the query names.
     Elsewhere,
@@ -87,9 +91,10 @@ impl Relation {
     pub fn of(target: Target, role: Role) -> &'static [Self] {
         use Relation::{Colleagues, Elsewhere, Malformed, Missing, Named, OtherAccounts, Own, Unnamed};
         match (target, role.is_staff()) {
-            (Target::Case | Target::File | Target::Invoice, false) => {
+            (Target::Case | Target::File | Target::Archive | Target::Invoice, false) => {
                 &[Own, Colleagues, OtherAccounts, Missing, Malformed]
             }
+            (Target::Archive, true) => &[Named, Colleagues, Elsewhere, Unnamed, Missing, Malformed],
             (Target::Case | Target::File | Target::Invoice, true) => {
                 &[Named, Elsewhere, Unnamed, Missing, Malformed]
             }
@@ -195,6 +200,11 @@ fn named_account(status: u16) -> Vec<Cell> {
     vec![Allowed(status), ABSENT, BAD, ABSENT, ABSENT]
 }
 
+/// What the caller asked for in the account that staff name.
+fn own_of_named_account(status: u16) -> Vec<Cell> {
+    vec![Allowed(status), ABSENT, ABSENT, BAD, ABSENT, ABSENT]
+}
+
 /// For no one of that role.
 fn forbidden(cells: usize) -> Vec<Cell> {
     vec![FORBIDDEN; cells]
@@ -278,6 +288,11 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         ],
     };
     let file = Row { operation: "GET /files/{fileId}", target: Target::File, ..case("", 200) };
+    let archive = Row {
+        operation: "GET /archives/{archiveId}",
+        target: Target::Archive,
+        cells: [own(200), own(200), own(200), own_of_named_account(200), own_of_named_account(200)],
+    };
     // On its way a file is its uploader's alone; for everybody else it is not there.
     let upload = |operation, own: Cell| Row {
         operation,
@@ -309,6 +324,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
                 case("GET /cases/{caseId}/comments", 200),
                 clients_case("POST /cases/{caseId}/comments", 201),
                 case("POST /cases/{caseId}/files", 201),
+                case("POST /cases/{caseId}/archives", 202),
                 case("PUT /cases/{caseId}/follower", 200),
                 case("DELETE /cases/{caseId}/follower", 200),
                 words,
@@ -326,6 +342,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
                 upload("DELETE /files/{fileId}/upload", RefusedThoughSeen(Kind::WrongState)),
             ],
         ),
+        ("One archive of a case's files", vec![archive]),
         (
             "One invoice",
             vec![invoice("GET /invoices/{invoiceId}", 200), invoice("GET /invoices/{invoiceId}/pdf", 303)],
@@ -460,7 +477,7 @@ and the time of the request differ.
 for byte.
 - ¹: refused to somebody who may see the record, and is told why.
 
-Clients belong to one account. *Own* is a case that the caller raised, or what belongs to such a case. Staff name the \
+Clients belong to one account. *Own* is a case that the caller raised, or what belongs to such a case; an archive is the own of who asked for it. Staff name the \
 account whose records they look at with the query parameter `account`. *Malformed* stands for several: too short, too \
 long, upper case, another kind's id, a path, a NUL.
 ";

@@ -30,7 +30,7 @@ pub struct Api {
 }
 
 /// Every function behind the API.
-pub fn apis() -> [Api; 10] {
+pub fn apis() -> [Api; 11] {
     [
         Api { binary: "case-submission", openapi: case_submission::api().into_openapi() },
         Api { binary: "case-listing", openapi: case_listing::api().into_openapi() },
@@ -39,6 +39,7 @@ pub fn apis() -> [Api; 10] {
         Api { binary: "file-changes", openapi: file_changes::api().into_openapi() },
         Api { binary: "presigned-downloads", openapi: presigned_downloads::api().into_openapi() },
         Api { binary: "presigned-uploads", openapi: presigned_uploads::api().into_openapi() },
+        Api { binary: "case-archives", openapi: case_archives::api().into_openapi() },
         Api { binary: "invoice-listing", openapi: invoice_listing::api().into_openapi() },
         Api { binary: "audit-trail", openapi: audit_trail::api().into_openapi() },
         Api { binary: "live-tickets", openapi: live_tickets::api().into_openapi() },

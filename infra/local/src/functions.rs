@@ -58,6 +58,8 @@ pub fn of_the_workspace() -> Functions {
         };
     }
     table! {
+        "archive-assembly" => archive_assembly,
+        "case-archives" => case_archives,
         "case-changes" => case_changes,
         "case-conversation" => case_conversation,
         "audit-recording" => audit_recording,

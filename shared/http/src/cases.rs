@@ -33,8 +33,7 @@ pub async fn visible_case(
 ) -> Result<Case, Problem> {
     let id: CaseId = id.parse().map_err(|_| Problem::not_found())?;
     let case = store.case(tenant, id).await?;
-    case.filter(|case| case.withdrawn.is_none() && viewer.may_see(&case.audience))
-        .ok_or_else(Problem::not_found)
+    case.filter(|case| case.is_shown_to(viewer)).ok_or_else(Problem::not_found)
 }
 
 /// The file and its case, if the viewer sees it on lists, be it only to see what became of it; whether it can be downloaded

@@ -100,6 +100,7 @@ pub fn body(operation: &str, words: &str) -> Option<Value> {
         "POST /cases" => Some(json!({ "subject": words, "description": words })),
         "PATCH /cases/{caseId}" => Some(json!({ "version": 1, "subject": words })),
         "POST /cases/{caseId}/close" => Some(json!({ "reason": "no_longer_needed" })),
+        "POST /cases/{caseId}/archives" => Some(json!({})),
         "POST /cases/{caseId}/reopen" => Some(json!({})),
         "POST /cases/{caseId}/comments" => Some(json!({ "body": words })),
         "POST /cases/{caseId}/files" => Some(declaration(&format!("{words}.txt"), words)),

@@ -64,6 +64,8 @@ pub struct Scene {
     pub people: BTreeMap<&'static str, Person>,
     /// By the name of their owner.
     pub belongings: BTreeMap<&'static str, Belongings>,
+    /// By the name of who asked for them.
+    pub archives: BTreeMap<&'static str, String>,
     /// A person who has left, by a token that is still good.
     pub leaver: String,
     /// A user without membership, by a good token.
@@ -116,8 +118,8 @@ impl Scene {
         let pool = &cloud.pools()["UserPool"];
         let token = |user: &str| signed(&cloud, &claims(pool, user));
         let (leaver, unknown) = (token(LEAVER), token(UNKNOWN));
-        let belongings = BTreeMap::new();
-        let mut scene = Self { cloud, options, http, store, people, belongings, leaver, unknown };
+        let (belongings, archives) = (BTreeMap::new(), BTreeMap::new());
+        let mut scene = Self { cloud, options, http, store, people, belongings, archives, leaver, unknown };
         scene.furnish().await;
         scene.at_rest().await;
         scene
@@ -285,6 +287,29 @@ impl Scene {
                 invoice.json()["pdf_available"] == true
             })
             .await;
+        }
+        self.ask_for_archives().await;
+    }
+
+    /// An archive of each owner's case for its owner, and two of one case for the consultancy.
+    async fn ask_for_archives(&mut self) {
+        let askers =
+            OWNERS.map(|owner| (owner, owner)).into_iter().chain([("sam", "jonas"), ("robin", "jonas")]);
+        for (asker, owner) in askers {
+            let theirs = &self.belongings[owner];
+            let person = self.person(asker);
+            let query =
+                if person.account.is_none() { format!("?account={}", theirs.account) } else { String::new() };
+            let path = format!("/cases/{}/archives{query}", theirs.case);
+            let answer = self.ask(person, "POST ", &path, Some(json!({}))).await;
+            assert_eq!(answer.status, 202, "{}", answer.text);
+            let id = answer.json()["id"].as_str().unwrap().to_owned();
+            let path = format!("/archives/{id}{query}");
+            self.until(&format!("{asker}'s archive"), async || {
+                self.get(person, &path).await.json()["state"] == "ready"
+            })
+            .await;
+            self.archives.insert(asker, id);
         }
     }
 

@@ -7,18 +7,22 @@ use futures::future::BoxFuture;
 use lambda_runtime::LambdaEvent;
 use portico_aws::Function;
 use portico_domain::{
-    CaseId,
+    CaseId, FileId,
     cases::{Case, Happening, Status, TimelineEntry},
     events::Fact,
+    files::{Archive, File},
 };
 use portico_salesforce::{Pace, Soql};
-use portico_store::PageSize;
+use portico_store::{
+    PageSize,
+    engine::{Query, Table},
+};
 use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     outbox, samples,
-    world::{MEMBER, World, case, company, lambda_event, new_case, open_case},
+    world::{CONTENT, MEMBER, World, account, available, case, company, lambda_event, new_case, open_case},
 };
 
 /// One way to change something. Everything that one request changes can be told from what other requests changed,
@@ -70,6 +74,15 @@ pub const COMMANDS: &[Command] = &[
         effects: staged_files,
         expected: &[("files in the portal", 1), ("room taken for it", 37)],
         events: &["file_declared"],
+    },
+    Command {
+        operation: "POST /cases/{caseId}/archives",
+        function: "case-archives",
+        status: 202,
+        request: request_archive,
+        effects: requested_archives,
+        expected: &[("archives in the portal", 1), ("ready", 1)],
+        events: &["archive_requested"],
     },
     Command {
         operation: "POST /cases/{caseId}/comments",
@@ -203,6 +216,57 @@ fn staged_files<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> Bo
         // Several markers share an account: each takes as much as the next.
         let each = usize::try_from(space.bytes).unwrap() / declared.max(1);
         vec![("files in the portal", usize::from(file.is_some())), ("room taken for it", each)]
+    })
+}
+
+/// The member's case of this name, with a file in it.
+fn archived_case(marker: &str) -> (Case, File) {
+    let id = |what: &str| {
+        let name = format!("{what} to archive {marker}");
+        uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes())
+    };
+    let case = Case {
+        id: CaseId::from_uuid(id("case")),
+        subject: marker.to_owned(),
+        ..case(new_case(), "New", false)
+    };
+    let file = File { case: Some(case.id), ..available(FileId::from_uuid(id("file"))) };
+    (case, file)
+}
+
+fn request_archive<'a>(world: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
+    Box::pin(async move {
+        let (case, file) = archived_case(marker);
+        if world.store.case(&world.tenant(), case.id).await.unwrap().is_none() {
+            let bucket = world.stack.cloud().bucket("FILES_BUCKET").unwrap();
+            bucket.put(&file.key().to_string(), "text/plain", CONTENT.into()).await.unwrap();
+            world.store.save_file(&file).await.unwrap();
+            world.store.save_case(&case, &[], &[]).await.unwrap();
+        }
+        Request::sample("case-archives-request").with_key(marker).with_path("caseId", &case.id.to_string())
+    })
+}
+
+fn requested_archives<'a>(world: &'a World, marker: &'a str, answer: &'a Answer) -> BoxFuture<'a, Effects> {
+    Box::pin(async move {
+        let (case, _) = archived_case(marker);
+        let query = Query {
+            table: Table::Archives,
+            index: None,
+            partition: account().to_string(),
+            descending: false,
+            limit: 1000,
+            after: None,
+        };
+        let found = world.stack.engine().query(&query).await.unwrap();
+        let mut archives: Vec<Archive> =
+            found.items.into_iter().map(|item| serde_dynamo::from_item(item).unwrap()).collect();
+        archives.retain(|archive| archive.case == case.id);
+        for archive in &archives {
+            assert_eq!(answer.body["id"], json!(archive.id), "the answer is of this archive");
+        }
+        let ready = archives.iter().filter(|archive| archive.downloadable_until().is_some()).count();
+        vec![("archives in the portal", archives.len()), ("ready", ready)]
     })
 }
 

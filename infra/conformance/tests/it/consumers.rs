@@ -66,9 +66,11 @@ impl Consumers {
         panic!("the outbox never comes to rest");
     }
 
-    /// The kinds of the facts since this was last asked, in alphabetical order.
+    /// The kinds of the facts since this was last asked, in alphabetical order. Not how far an archive is: that is told
+    /// as often as it takes.
     pub fn take_facts(&mut self) -> Vec<String> {
-        let facts = std::mem::take(&mut self.facts);
+        let mut facts = std::mem::take(&mut self.facts);
+        facts.retain(|fact| !matches!(fact, Fact::ArchiveChanged { .. }));
         let kind = |fact: &Fact| serde_json::to_value(fact).unwrap()["fact"].as_str().unwrap().to_owned();
         let mut kinds: Vec<String> = facts.iter().map(kind).collect();
         kinds.sort();

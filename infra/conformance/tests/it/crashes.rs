@@ -21,7 +21,7 @@ use crate::{
 const STEPS_MIN: usize = 3;
 
 /// Longer than a message stays hidden after its function died.
-const PAST_VISIBILITY: SignedDuration = SignedDuration::from_secs(181);
+const PAST_VISIBILITY: SignedDuration = SignedDuration::from_secs(961);
 
 /// Who comes first after a crash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

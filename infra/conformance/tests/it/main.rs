@@ -9,8 +9,13 @@
     reason = "clippy allows these in test functions only, and the harness has helpers"
 )]
 
+/// Counts what a process holds, for the tests that measure one.
+#[global_allocator]
+static MEMORY: peak_alloc::PeakAlloc = peak_alloc::PeakAlloc;
+
 mod agent;
 mod alarms;
+mod archives;
 mod audit;
 mod capture;
 mod commands;

@@ -271,5 +271,5 @@ fn queues_wait_for_their_functions() {
             mappings += 1;
         }
     }
-    assert_eq!(mappings, 6);
+    assert_eq!(mappings, 7);
 }

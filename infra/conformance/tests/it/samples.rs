@@ -4,6 +4,7 @@
 //! A file without a test fails, and so does a test without a file. The functions run behind a [`crate::guard`] that
 //! enforces their policies.
 
+mod archives;
 mod files;
 mod http;
 mod live;
@@ -45,10 +46,21 @@ macro_rules! samples {
 }
 
 samples! {
+    archive_assembly_access_ended => archives::case_t09_puts_nothing_together_for_a_leaver;
+    archive_assembly_archive_requested => archives::puts_an_archive_together;
+    archive_assembly_content_missing => archives::leaves_no_hole;
+    archive_assembly_last_receive => archives::tells_of_a_failure;
+    archive_assembly_no_files => archives::puts_no_empty_archive_together;
     audit_recording_events => queues::seals_what_people_did;
     audit_trail_export => http::exports_the_audit_trail;
     audit_trail_member => http::refuses_the_audit_trail_to_a_member;
     audit_trail_page => http::shows_the_audit_trail;
+    case_archives_colleagues => archives::case_t12_hides_a_colleagues_archive;
+    case_archives_overdue => archives::says_what_nobody_finished;
+    case_archives_ready => archives::leads_to_an_archive;
+    case_archives_request => archives::asks_for_an_archive;
+    case_archives_request_agent => archives::lets_an_agent_ask;
+    case_archives_request_foreign => archives::case_t12_hides_a_foreign_case;
     case_changes_close => http::closes_a_case;
     case_changes_close_closed => http::does_not_close_twice;
     case_changes_close_unanswered => http::case_i03_answers_a_change_that_was_made;

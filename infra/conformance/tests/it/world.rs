@@ -231,6 +231,8 @@ impl World {
         }
         let cloud = Cloud::new(Settings::new(settings), self.stack.clock.clone(), self.stack.random.clone());
         match binary {
+            "archive-assembly" => archive_assembly::function(&cloud).await,
+            "case-archives" => case_archives::function(&cloud).await,
             "case-changes" => case_changes::function(&cloud).await,
             "case-conversation" => case_conversation::function(&cloud).await,
             "audit-recording" => audit_recording::function(&cloud).await,

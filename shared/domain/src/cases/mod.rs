@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     AccountId, CaseId, ContractId, SalesforceId, UserId,
-    people::Audience,
+    people::{Audience, Viewer},
     text::{Line, Paragraphs},
 };
 
@@ -218,6 +218,11 @@ impl Case {
     /// Its comments and hours are all here.
     pub fn completed(&self) -> Self {
         Self { incomplete: false, version: self.version + 1, ..self.clone() }
+    }
+
+    /// Whether this person of its account, or of the consultancy, is shown it.
+    pub fn is_shown_to(&self, viewer: &Viewer) -> bool {
+        self.withdrawn.is_none() && viewer.may_see(&self.audience)
     }
 
     /// Something happened on the case that its own fields do not hold: a file, a comment, hours.

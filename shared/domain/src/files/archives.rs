@@ -104,6 +104,17 @@ impl Archive {
         matches!(self.state, ArchiveState::Requested | ArchiveState::Assembling { .. })
     }
 
+    /// As whoever waits for it is told at this time: what should be whole by now and is not has failed, even if nobody
+    /// lived to say so.
+    #[must_use]
+    pub fn as_of(&self, now: Timestamp) -> Self {
+        let due = self.requested_at.saturating_add(ASSEMBLY_TIME_MAX).unwrap_or(self.requested_at);
+        if !self.is_open() || now < due {
+            return self.clone();
+        }
+        Self { state: ArchiveState::Failed { since: due, reason: ArchiveFailure::Broken }, ..self.clone() }
+    }
+
     /// Until when it can be downloaded; none if it cannot be.
     pub fn downloadable_until(&self) -> Option<Timestamp> {
         match self.state {
@@ -115,5 +126,32 @@ impl Archive {
     /// Its key in the bucket of archives.
     pub fn key(&self) -> ArchiveKey {
         ArchiveKey { account: self.account, archive: self.id }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requested(at: Timestamp) -> Archive {
+        let id = |place| uuid::Uuid::from_u128(place);
+        let (account, case) = (AccountId::from_uuid(id(2)), CaseId::from_uuid(id(3)));
+        Archive::request(ArchiveId::from_uuid(id(1)), account, case, "user-1".parse().unwrap(), at)
+    }
+
+    #[test]
+    fn case_f05_what_nobody_finished_in_time_has_failed() {
+        let at: Timestamp = "2026-11-22T09:30:00Z".parse().unwrap();
+        let (requested, due) = (requested(at), at + ASSEMBLY_TIME_MAX);
+        let assembling =
+            requested.now(ArchiveState::Assembling { whole: Space::default(), done: Space::default() });
+        for open in [requested, assembling] {
+            assert_eq!(open.as_of(due - SignedDuration::from_secs(1)), open);
+            let late = open.as_of(due);
+            assert_eq!(late.state, ArchiveState::Failed { since: due, reason: ArchiveFailure::Broken });
+            assert_eq!(late.version, open.version, "nothing is written");
+            let ready = open.now(ArchiveState::Ready { since: due, whole: Space::default(), size: 22 });
+            assert_eq!(ready.as_of(due + RECORD_LIFE), ready);
+        }
     }
 }

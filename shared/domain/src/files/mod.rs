@@ -363,6 +363,22 @@ impl File {
         matches!(self.state, FileState::Available { .. })
     }
 
+    /// Since when it can be downloaded; none if it cannot be.
+    pub fn available_since(&self) -> Option<Timestamp> {
+        match self.state {
+            FileState::Available { since } => Some(since),
+            FileState::Pending { .. }
+            | FileState::Uploaded { .. }
+            | FileState::Scanning { .. }
+            | FileState::Rejected { .. } => None,
+        }
+    }
+
+    /// Whether no other version came after it.
+    pub fn is_latest(&self) -> bool {
+        self.superseded_by.is_none()
+    }
+
     /// Whether its content is still awaited.
     pub fn is_pending(&self) -> bool {
         matches!(self.state, FileState::Pending { .. })

@@ -262,6 +262,7 @@ pub struct ArchiveView {
 impl ArchiveView {
     /// An archive as it stands now, with a way to download it if there is one.
     pub fn new(archive: &Archive, download: Option<StoreRequest>, now: Timestamp) -> Self {
+        let archive = archive.as_of(now);
         let until = archive.downloadable_until().filter(|until| *until > now);
         let (state, failure, whole, done, size) = match archive.state {
             ArchiveState::Requested => (ArchiveStateView::Requested, None, None, None, None),

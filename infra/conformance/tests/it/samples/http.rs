@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// A refusal is a problem of this status and kind, and names its request.
-fn assert_refused(answer: &Value, status: u16, slug: &str) {
+pub fn assert_refused(answer: &Value, status: u16, slug: &str) {
     assert_eq!(answer["statusCode"], status, "{answer}");
     assert_eq!(answer["multiValueHeaders"]["content-type"], json!(["application/problem+json"]));
     assert_eq!(answer["body"]["type"], format!("https://portico.example/problems/{slug}"));
@@ -38,14 +38,14 @@ fn assert_refused(answer: &Value, status: u16, slug: &str) {
 }
 
 /// Who the outbox says did this.
-async fn done_by(world: &World, fact: &Fact) -> Actor {
+pub async fn done_by(world: &World, fact: &Fact) -> Actor {
     let events = outbox::events(&world.stack.emulators).await;
     let event = events.into_iter().find(|event| event.fact == *fact).unwrap();
     event.by.unwrap()
 }
 
 /// Who sent the request that was answered like this.
-fn actor(answer: &Value, sender: &str, role: ActorRole, route: &str) -> Actor {
+pub fn actor(answer: &Value, sender: &str, role: ActorRole, route: &str) -> Actor {
     let request_id = answer["multiValueHeaders"]["x-request-id"][0].as_str().unwrap().to_owned();
     Actor { user: user(sender), role, request_id, route: route.to_owned() }
 }
@@ -64,7 +64,7 @@ fn listing(world: &World) -> case_listing::Deps {
 }
 
 /// Sends what a `StoreRequest` says, through the guard: a link works with the rights of the function that signed it.
-async fn follow(request: &Value, body: &'static str) -> reqwest::Response {
+pub async fn follow(request: &Value, body: &'static str) -> reqwest::Response {
     let method: Method = request["method"].as_str().unwrap().parse().unwrap();
     let mut sent = reqwest::Client::new().request(method, request["url"].as_str().unwrap());
     for (name, value) in request["headers"].as_object().unwrap() {
