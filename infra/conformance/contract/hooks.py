@@ -16,6 +16,7 @@ KEY = "Idempotency-Key"
 REFERENCES = {
     ("POST", "/cases"): ("contract", "contact", "type"),
     ("POST", "/cases/{caseId}/comments"): ("files",),
+    ("PATCH", "/files/{fileId}"): ("category", "visibility"),
 }
 # Most bytes of a comment. Its schema can only say so many characters.
 COMMENT_BYTES_MAX = 3600

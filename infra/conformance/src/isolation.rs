@@ -287,7 +287,19 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
             forbidden(5),
         ],
     };
-    let file = Row { operation: "GET /files/{fileId}", target: Target::File, ..case("", 200) };
+    let file = |operation| Row { target: Target::File, ..case(operation, 200) };
+    let seen_only = RefusedThoughSeen(Kind::Forbidden);
+    let erasure = Row {
+        operation: "POST /files/{fileId}/erase",
+        target: Target::File,
+        cells: [
+            vec![seen_only, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![seen_only, seen_only, ABSENT, ABSENT, ABSENT],
+            vec![seen_only, ABSENT, ABSENT, ABSENT, ABSENT],
+            vec![seen_only, ABSENT, BAD, ABSENT, ABSENT],
+            named_account(202),
+        ],
+    };
     let archive = Row {
         operation: "GET /archives/{archiveId}",
         target: Target::Archive,
@@ -323,6 +335,7 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
                 case("GET /cases/{caseId}/timeline", 200),
                 case("GET /cases/{caseId}/comments", 200),
                 clients_case("POST /cases/{caseId}/comments", 201),
+                case("GET /cases/{caseId}/files", 200),
                 case("POST /cases/{caseId}/files", 201),
                 case("POST /cases/{caseId}/archives", 202),
                 case("PUT /cases/{caseId}/follower", 200),
@@ -335,7 +348,12 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         (
             "One file",
             vec![
-                file,
+                file("GET /files/{fileId}"),
+                file("GET /files/{fileId}/versions"),
+                file("PATCH /files/{fileId}"),
+                file("DELETE /files/{fileId}"),
+                file("POST /files/{fileId}/restore"),
+                erasure,
                 upload("GET /files/{fileId}/upload", Allowed(200)),
                 upload("PUT /files/{fileId}/upload", Allowed(200)),
                 // The files of the scene have arrived.
@@ -349,7 +367,13 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         ),
         (
             "Lists and exports of an account",
-            vec![cases, invoices, managers_list("GET /audit"), managers_list("GET /audit/export")],
+            vec![
+                cases,
+                invoices,
+                managers_list("GET /files/usage"),
+                managers_list("GET /audit"),
+                managers_list("GET /audit/export"),
+            ],
         ),
         (
             "Without a record",
@@ -492,6 +516,7 @@ const BEYOND: &str = "
 | Cursors | Those of another account's or another person's list lead to own records, or are refused. |
 | Exports | Every line of the audit trail's export is of the own account. |
 | Ids in bodies | A contract, contact or file of another account, or a file of another case, is refused as one that does not exist. |
+| Files for some | A file for managers or for named people is for everybody else not there: not on the list, the timeline, in comments, nor by its id. What is on its way is its uploader's alone, and what is deleted nobody downloads. |
 | Links of the store | Work as they were given, for the time that they say, and not with another key, method or parameter. |
 | Live connection | Opens with an own ticket, once, within its minute; tells of a record only who may see it, and never what it says. |
 | Leaving | Who is deactivated, or moves to another account, is refused by the next request and cut off by the next push. |
@@ -511,7 +536,7 @@ Functions in `infra/conformance/tests/isolation`:
 | T05 live channel | `case_t05_news_reach_who_may_see_the_record`, `case_t05_tickets_open_one_connection` |
 | T06 lists, filters, cursors as oracle | `case_t06_lists_hold_what_one_may_see`, `case_t06_filters_tell_nothing`, `case_t06_cursors_stay_in_own_lists` |
 | T07 links of files | `case_t07_links_work_only_as_given` |
-| T08 internal remarks, words of others | `Scene::assert_discreet`, on every answer |
+| T08 internal remarks, words of others | `Scene::assert_discreet`, on every answer; `case_t08_files_are_for_whom_they_are` |
 | T09 a leaver keeps access | `case_t09_who_leaves_is_out_at_once` |
 | T10 eternal invitation, static token | There are no invitations; tickets lapse: `case_t05_tickets_open_one_connection` |
 | T11 tokens | `case_t11_without_access_nothing_is_done`, and every forgery in `infra/local/tests/it/authorizer.rs` |

@@ -298,6 +298,8 @@ mod tests {
         assert_eq!(ListRefusals::responses().len(), SIGNED_IN.len() + READ.len());
         assert_eq!(RecordRefusals::responses().len(), SIGNED_IN.len() + READ.len());
         assert_eq!(CommandRefusals::responses().len(), SIGNED_IN.len() + COMMAND.len());
+        assert_eq!(RecordSettingRefusals::responses().len(), SIGNED_IN.len() + READ.len() + 1);
+        assert_eq!(RecordBodyRefusals::responses().len(), SIGNED_IN.len() + READ.len() + 3);
         assert_eq!(RecordCommandRefusals::responses().len(), SIGNED_IN.len() + COMMAND.len() + 1);
     }
 }

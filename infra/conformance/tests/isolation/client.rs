@@ -103,6 +103,7 @@ pub fn body(operation: &str, words: &str) -> Option<Value> {
         "POST /cases/{caseId}/archives" => Some(json!({})),
         "POST /cases/{caseId}/reopen" => Some(json!({})),
         "POST /cases/{caseId}/comments" => Some(json!({ "body": words })),
+        "PATCH /files/{fileId}" => Some(json!({ "category": "Log" })),
         "POST /cases/{caseId}/files" => Some(declaration(&format!("{words}.txt"), words)),
         _ => None,
     }

@@ -175,6 +175,7 @@ fn lists(scene: &Scene, person: &Person) -> Vec<String> {
     if let Some(theirs) = scene.belongings.get(person.name) {
         lists.push(format!("/cases/{}/timeline", theirs.case));
         lists.push(format!("/cases/{}/comments", theirs.case));
+        lists.push(format!("/cases/{}/files", theirs.case));
     }
     if matches!(person.name, "mara" | "ines" | "priya") {
         lists.push("/invoices".to_owned());

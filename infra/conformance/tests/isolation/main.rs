@@ -11,6 +11,7 @@
 
 mod cells;
 mod client;
+mod files;
 mod links;
 mod lists;
 mod live;
@@ -52,6 +53,7 @@ async fn the_matrix_holds() {
     lists::case_t06_lists_hold_what_one_may_see(&scene).await;
     lists::case_t06_cursors_stay_in_own_lists(&scene).await;
     lists::case_t04_foreign_ids_in_bodies_are_as_good_as_none(&scene).await;
+    files::case_t08_files_are_for_whom_they_are(&scene).await;
     links::case_t07_links_work_only_as_given(&scene).await;
     links::case_f06_a_removed_persons_link_lapses_by_itself_and_no_new_one_is_given(&scene).await;
     scene.at_rest().await;

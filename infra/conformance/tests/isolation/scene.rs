@@ -8,10 +8,11 @@ use std::{
 use fake_salesforce::demo::{AGENT_NAME, BRIGHTWATER, NORDHAVEN};
 use portico_conformance::isolation::Role;
 use portico_domain::{
-    AccountId, CaseId, EntryId, UserId,
+    AccountId, CaseId, EntryId, FileId, UserId,
     billing::{self, Invoice, TimeEntry},
     cases::Case,
     events::{Event, Fact},
+    files::{File, FileState, Verdict},
     people::{Account, ClientRole, Membership, MembershipState, Position},
 };
 use portico_emulators::Pool;
@@ -214,11 +215,22 @@ impl Scene {
         answer.json()["id"].as_str().unwrap().parse().unwrap()
     }
 
-    /// A file that can be downloaded.
-    pub async fn upload(&self, owner: &str, case: CaseId, words: &str) -> String {
-        let person = self.person(owner);
-        let path = format!("/cases/{case}/files");
-        let declared = declaration(&format!("{words}.txt"), words);
+    /// A file that can be downloaded, in a case that its uploader may see.
+    pub async fn upload(&self, uploader: &str, account: AccountId, case: CaseId, words: &str) -> String {
+        self.upload_as(uploader, account, case, words, declaration(&format!("{words}.txt"), words)).await
+    }
+
+    /// The same, as it is declared.
+    pub async fn upload_as(
+        &self,
+        uploader: &str,
+        account: AccountId,
+        case: CaseId,
+        words: &str,
+        declared: Value,
+    ) -> String {
+        let person = self.person(uploader);
+        let path = format!("/cases/{case}/files?account={account}");
         let answer = self.ask(person, "POST ", &path, Some(declared)).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         let answer = answer.json();
@@ -230,7 +242,24 @@ impl Scene {
             }
         }
         assert_eq!(upload.send().await.unwrap().status(), 200);
-        answer["id"].as_str().unwrap().to_owned()
+        let id = answer["id"].as_str().unwrap();
+        self.find_clean(account, id.parse().unwrap()).await;
+        id.to_owned()
+    }
+
+    /// Says of a file that was compared what a scanner says that finds nothing, unless one has said so already.
+    async fn find_clean(&self, account: AccountId, id: FileId) {
+        let tenant = self.tenant(account).await;
+        self.until("the look at what was uploaded", async || {
+            let file = self.store.file(&tenant, id).await.unwrap().unwrap();
+            matches!(file.state, FileState::Scanning { .. } | FileState::Available { .. })
+        })
+        .await;
+        let cloud = self.cloud.cloud(&self.options);
+        let (now, random) = (cloud.clock().now(), cloud.random());
+        let clean = |file: &File| file.judged(Verdict::Clean, now);
+        let judged = self.store.move_file(&tenant, id, clean, now, &random).await.unwrap();
+        assert!(judged.unwrap().is_available());
     }
 
     pub async fn case(&self, account: AccountId, id: CaseId) -> Case {
@@ -253,7 +282,7 @@ impl Scene {
             let case_words = format!("case-words-of-{owner}-zephyrine");
             let invoice_words = format!("invoice-words-of-{owner}-zephyrine");
             let case = self.raise(owner, &case_words).await;
-            let file = self.upload(owner, case, &case_words).await;
+            let file = self.upload(owner, account, case, &case_words).await;
             let comment = body("POST /cases/{caseId}/comments", &case_words);
             let path = format!("/cases/{case}/comments");
             let answer = self.ask(self.person(owner), "POST ", &path, comment).await;

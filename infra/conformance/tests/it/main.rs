@@ -27,6 +27,7 @@ mod dependencies;
 mod documents;
 mod double_click;
 mod engine;
+mod file_access;
 mod files;
 mod guard;
 mod logs;

@@ -5,6 +5,7 @@
 //! enforces their policies.
 
 mod archives;
+mod file_access;
 mod files;
 mod http;
 mod live;
@@ -90,6 +91,14 @@ samples! {
     case_submission_without_key => http::case_i01_refuses_without_a_key;
     event_relay_case_changed => relay::case_t05_tells_those_who_may_know;
     event_relay_work_for_queues => relay::hands_over_to_queues;
+    file_changes_delete => file_access::deletes_a_file;
+    file_changes_delete_pending => file_access::does_not_delete_what_is_awaited;
+    file_changes_erase => file_access::erases_a_file;
+    file_changes_erase_manager => file_access::does_not_erase_for_a_manager;
+    file_changes_relabel => file_access::relabels_a_file;
+    file_changes_relabel_refused => file_access::refuses_labels;
+    file_changes_relabel_unchanged => file_access::leaves_what_is_so_already;
+    file_changes_restore => file_access::restores_a_file;
     file_disposal_erasure => files::erases_what_is_to_be_erased;
     file_disposal_nothing_goes => files::keeps_what_is_kept;
     file_disposal_schedule => files::case_f03_removes_what_never_came;
@@ -111,7 +120,13 @@ samples! {
     malware_verdicts_threat => files::case_f04_refuses_malware;
     malware_verdicts_unsupported => files::case_f04_remembers_an_early_verdict;
     presigned_downloads_agent => http::lets_an_agent_download;
+    presigned_downloads_deleted => file_access::does_not_let_a_deleted_file_out;
     presigned_downloads_file => http::lets_a_file_out;
+    presigned_downloads_list => file_access::lists_the_files_of_a_case;
+    presigned_downloads_staged => file_access::lets_a_staged_file_out_to_its_uploader;
+    presigned_downloads_usage => file_access::tells_what_is_used;
+    presigned_downloads_usage_member => file_access::refuses_the_usage_to_a_member;
+    presigned_downloads_versions => file_access::lists_versions;
     presigned_uploads_abandon => http::case_f03_gives_an_upload_up;
     presigned_uploads_add_file => http::lets_a_file_in;
     presigned_uploads_add_parts => http::case_f05_lets_a_large_file_in_by_parts;

@@ -39,6 +39,9 @@ pub const STRANGER: &str = "44444444-4444-4444-8444-444444444444";
 /// An agent of the consultancy.
 pub const AGENT: &str = "55555555-5555-4555-8555-555555555555";
 
+/// An administrator of the consultancy.
+pub const ADMIN: &str = "66666666-6666-4666-8666-666666666666";
+
 /// The path secret of the webhook.
 pub const PATH_SECRET: &str = "synthetic-path-secret";
 
@@ -90,6 +93,16 @@ pub fn file() -> FileId {
 /// A file of the open case whose content has not arrived yet.
 pub fn pending_file() -> FileId {
     FileId::from_uuid(bits(0xf2))
+}
+
+/// A file that the member has staged for a case that is still being written.
+pub fn staged_file() -> FileId {
+    FileId::from_uuid(bits(0xf3))
+}
+
+/// A new version of [`file`].
+pub fn newer_file() -> FileId {
+    FileId::from_uuid(bits(0xf4))
 }
 
 pub fn user(text: &str) -> UserId {
@@ -277,6 +290,26 @@ impl World {
         self.store.cases(tenant, &agent, &everything, size, None).await.unwrap().unwrap().items
     }
 
+    /// A file of the client company as it stands.
+    pub async fn file(&self, id: FileId) -> File {
+        self.store.file(&self.tenant(), id).await.unwrap().unwrap()
+    }
+
+    /// Lets a file be what was declared and clean, with all that this brings.
+    pub async fn make_available(&self, declared: File) -> File {
+        let id = declared.id;
+        let scanning = declared.compared(Comparison::AsDeclared, now()).unwrap();
+        self.store.save_file(&File { version: 1, ..scanning }).await.unwrap();
+        let clean = |file: &File| file.judged(Verdict::Clean, now());
+        self.store.move_file(&self.tenant(), id, clean, now(), &self.stack.random).await.unwrap().unwrap()
+    }
+
+    /// [`newer_file`] becomes the latest version of [`file`].
+    pub async fn renew_file(&self) -> File {
+        let replaced = self.file(file()).await;
+        self.make_available(declared(newer_file()).in_place_of(&replaced)).await
+    }
+
     async fn furnish(&self) {
         let store = &self.store;
         for account in [company(), other_company()] {
@@ -359,7 +392,7 @@ pub fn other_company() -> Account {
     }
 }
 
-pub fn memberships() -> [Membership; 5] {
+pub fn memberships() -> [Membership; 6] {
     let client = |account, role, contact: Option<&str>| Position::Client {
         account,
         role,
@@ -400,6 +433,7 @@ pub fn memberships() -> [Membership; 5] {
             MembershipState::Active,
         ),
         member(AGENT, "Sam Keller", Position::Staff { role: StaffRole::Agent }, MembershipState::Active),
+        member(ADMIN, "Robin Vance", Position::Staff { role: StaffRole::Admin }, MembershipState::Active),
     ]
 }
 

@@ -176,7 +176,7 @@ pub async fn raises_a_case_with_everything(sample: &Sample) {
     );
 }
 
-fn pointers(answer: &Value) -> Vec<&str> {
+pub(super) fn pointers(answer: &Value) -> Vec<&str> {
     let errors = answer["body"]["errors"].as_array().unwrap();
     errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect()
 }
