@@ -17,6 +17,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::cognito::{self, Cognito};
 use crate::json_protocol::{Refusal, TARGET};
 use crate::mail::{self, Mailbox};
+use crate::objects::Redating;
 use crate::queues;
 use crate::secrets::{self, Secrets};
 
@@ -34,6 +35,7 @@ pub(crate) struct Services {
     pub(crate) mailbox: Mailbox,
     pub(crate) cognito: Cognito,
     pub(crate) objects: S3Service,
+    pub(crate) redating: Redating,
 }
 
 /// The routes of the port. Only pages from `origins` may use S3 from a browser, and no page may use the others.
@@ -44,7 +46,7 @@ pub(crate) fn routes(services: Services, origins: &[HeaderValue]) -> Router {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::ETAG, HeaderName::from_static("x-amz-checksum-sha256")])
         .max_age(PREFLIGHT_AGE);
-    let objects = Router::new().fallback(object).with_state(services.objects.clone()).layer(cors);
+    let objects = Router::new().fallback(object).with_state(services.clone()).layer(cors);
     Router::new()
         .route("/{pool}/.well-known/jwks.json", get(well_known::jwks))
         .route("/{pool}/.well-known/openid-configuration", get(well_known::openid_configuration))
@@ -98,8 +100,8 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
-async fn object(State(objects): State<S3Service>, request: Request) -> Response {
-    match objects.oneshot(request).await {
+async fn object(State(services): State<Services>, request: Request) -> Response {
+    match services.objects.oneshot(services.redating.redate(request)).await {
         Ok(response) => response.map(Body::new),
         Err(error) => {
             tracing::error!(?error, "S3 emulator failed");

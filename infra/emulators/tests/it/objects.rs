@@ -12,7 +12,7 @@ use aws_sdk_s3::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portico_emulators::Emulators;
+use portico_emulators::{BucketSpec, Emulators};
 use sha2::{Digest as _, Sha256};
 
 use crate::support::{Clients, ORIGIN, browser, start};
@@ -25,8 +25,8 @@ fn sha256(content: &[u8]) -> String {
 
 async fn bucket() -> (Emulators, Client) {
     let emulators = start().await;
-    emulators.create_bucket("portico-files").await.unwrap();
-    emulators.create_bucket("portico-files").await.unwrap();
+    emulators.create_bucket(BucketSpec::plain("portico-files")).await.unwrap();
+    emulators.create_bucket(BucketSpec::plain("portico-files")).await.unwrap();
     let client = Clients::of(&emulators).s3;
     (emulators, client)
 }
