@@ -10,7 +10,7 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients documents build
+.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients objects documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -38,7 +38,7 @@ fuzz: ## Break what Salesforce sends, and read it: make fuzz [MINUTES=10] [SEED=
 	@$(CARGO) build --workspace --bins
 	@target/debug/fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
-test: lint deny template salesforce-metadata tests clamd contract clients ## Everything that CI runs
+test: lint deny template salesforce-metadata tests clamd contract clients objects ## Everything that CI runs
 
 lint: ## Format and clippy
 	$(CARGO) fmt --all --check
@@ -99,6 +99,18 @@ clients: .venv/clients/installed $(CLIENTS)/node_modules/.package-lock.json ## O
 .venv/clients/installed: $(CLIENTS)/requirements.txt
 	$(PYTHON) -m venv .venv/clients
 	.venv/clients/bin/pip install --quiet --requirement $<
+	touch $@
+
+MINISTACK := infra/conformance/ministack
+
+objects: .venv/ministack/installed ## What the product counts on in an object store, against one that is not ours
+	@# The whole workspace, as `make tests` builds it. No test at all is a failure.
+	$(PYTHON) $(MINISTACK)/ministack.py $(CURDIR)/.venv/ministack/bin/ministack $(CARGO) nextest run --workspace \
+	  --test objects --run-ignored only --no-tests fail -E 'test(/^ministack::/)'
+
+.venv/ministack/installed: $(MINISTACK)/requirements.txt
+	$(PYTHON) -m venv .venv/ministack
+	.venv/ministack/bin/pip install --quiet --requirement $<
 	touch $@
 
 storm: ## Ten thousand changes at once, out of order, to functions that die: what it took

@@ -17,6 +17,7 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use crate::cognito::{self, Cognito};
 use crate::json_protocol::{Refusal, TARGET};
 use crate::mail::{self, Mailbox};
+use crate::objects::Redating;
 use crate::queues;
 use crate::secrets::{self, Secrets};
 
@@ -34,6 +35,7 @@ pub(crate) struct Services {
     pub(crate) mailbox: Mailbox,
     pub(crate) cognito: Cognito,
     pub(crate) objects: S3Service,
+    pub(crate) redating: Redating,
 }
 
 /// The services that browsers use themselves, as on AWS: whoever signs in there and uploads there.
@@ -53,7 +55,7 @@ pub(crate) fn routes(services: Services, origins: &[HeaderValue]) -> Router {
         .max_age(PREFLIGHT_AGE);
     let for_pages = ForPages {
         // A preflight names no target, and so is answered here for both.
-        objects: Router::new().fallback(object).with_state(services.objects.clone()).layer(cors.clone()),
+        objects: Router::new().fallback(object).with_state(services.clone()).layer(cors.clone()),
         cognito: Router::new().fallback(sign_in).with_state(services.cognito.clone()).layer(cors),
     };
     Router::new()
@@ -128,8 +130,8 @@ async fn read(body: Body) -> Result<Bytes, Refusal> {
     }
 }
 
-async fn object(State(objects): State<S3Service>, request: Request) -> Response {
-    match objects.oneshot(request).await {
+async fn object(State(services): State<Services>, request: Request) -> Response {
+    match services.objects.oneshot(services.redating.redate(request)).await {
         Ok(response) => response.map(Body::new),
         Err(error) => {
             tracing::error!(?error, "S3 emulator failed");

@@ -19,7 +19,7 @@ use crate::clock::{now_ms, system};
 use crate::cognito::{Cognito, CognitoError};
 use crate::copies::{self, Copies, CopyError};
 use crate::mail::Mailbox;
-use crate::objects::{self, ObjectError, ObjectEvents, Objects};
+use crate::objects::{self, BucketSpec, ObjectError, ObjectEvents, Objects, Redating};
 use crate::queues::{self, Queues};
 use crate::secrets::Secrets;
 use crate::store::{Store, StoreError};
@@ -30,6 +30,9 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 
 /// How often expired items are deleted. AWS takes up to days; sooner is kinder to whoever watches.
 const TTL_SWEEP: Duration = Duration::from_secs(60);
+
+/// How often buckets remove what their rules say. AWS does it once a day.
+const BUCKET_SWEEP: Duration = Duration::from_secs(60 * 60);
 
 /// What to emulate, and where.
 #[derive(Clone, Debug)]
@@ -196,14 +199,16 @@ impl Emulators {
             tokio::spawn(streams::watch_commits(streams::open_watch(&dynamodb_file)?, commits))
                 .abort_handle(),
             tokio::spawn(sweep_expired_items(database.clone())).abort_handle(),
+            tokio::spawn(sweep_objects(objects.clone())).abort_handle(),
         ];
         let routes = aws_port::routes(
             Services {
-                queues: queues::wire::Api { queues: queues.clone(), url, region, account },
+                queues: queues::wire::Api { queues: queues.clone(), url, region: region.clone(), account },
                 secrets: secrets.clone(),
                 mailbox: mailbox.clone(),
                 cognito: cognito.clone(),
                 objects: objects::service(objects.clone()),
+                redating: Redating::new(clock, system(), region),
             },
             &origins,
         );
@@ -270,13 +275,13 @@ impl Emulators {
         self.objects.events()
     }
 
-    /// Creates a bucket; one that exists stays as it is.
+    /// Makes a bucket, or makes one that exists what it is meant to be. Its objects stay.
     ///
     /// # Errors
     ///
     /// [`ObjectError`].
-    pub async fn create_bucket(&self, name: &str) -> Result<(), ObjectError> {
-        self.objects.ensure_bucket(name).await
+    pub async fn create_bucket(&self, spec: BucketSpec) -> Result<(), ObjectError> {
+        self.objects.ensure_bucket(spec).await
     }
 
     /// The change records of DynamoDB tables.
@@ -416,6 +421,18 @@ async fn sweep_expired_items(database: Database) {
             Ok(Ok(deleted)) => tracing::debug!(deleted, "expired items"),
             Ok(Err(error)) => tracing::warn!(%error, "expired items stay"),
             Err(_) => return,
+        }
+    }
+}
+
+/// Removes what the rules of buckets say at once and then now and then, until it is dropped.
+async fn sweep_objects(objects: Objects) {
+    let mut ticks = tokio::time::interval(BUCKET_SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = objects.sweep().await {
+            tracing::warn!(%error, "what buckets should have removed stays");
         }
     }
 }

@@ -23,7 +23,9 @@ pub use cognito::{Cognito, CognitoError, Pool, PoolSpec};
 pub use copies::{Copies, CopyError, Renamed};
 pub use emulators::{Config, Emulators, StartError};
 pub use mail::{Mail, Mailbox};
-pub use objects::{ObjectContent, ObjectCreated, ObjectError, ObjectEvents, Objects};
+pub use objects::{
+    BucketSpec, LifecycleRule, ObjectContent, ObjectCreated, ObjectError, ObjectEvents, Objects,
+};
 pub use portico_domain::Clock;
 pub use queues::{Depth, Message, NewMessage, QueueError, QueueSpec, Queues, Redrive};
 pub use secrets::{SecretError, Secrets};

@@ -10,11 +10,11 @@ use uuid::{Builder, Uuid};
 /// How long a statement waits for another process that has the file open, for example the `sqlite3` shell.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Statements kept compiled; the crate has about forty.
+/// Statements kept compiled; the crate has about fifty.
 const CACHED_STATEMENTS: usize = 64;
 
 /// Written to `user_version`; a file of another version is refused rather than misread.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// Why the state file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -142,19 +142,35 @@ CREATE TABLE deduplication (
 
 CREATE TABLE bucket (
     name                TEXT PRIMARY KEY,
-    created_ms          INTEGER NOT NULL
+    created_ms          INTEGER NOT NULL,
+    versioning          TEXT NOT NULL,
+    rules               TEXT NOT NULL
 ) STRICT;
 
-CREATE TABLE object (
+-- An object is the version of its key that none has superseded.
+CREATE TABLE version (
+    number              INTEGER PRIMARY KEY AUTOINCREMENT,
     bucket              TEXT NOT NULL REFERENCES bucket (name),
     key                 TEXT NOT NULL,
-    blob                TEXT NOT NULL,
+    id                  TEXT NOT NULL,
+    marker              INTEGER NOT NULL,
+    superseded_ms       INTEGER,
     size                INTEGER NOT NULL,
     e_tag               TEXT NOT NULL,
     modified_ms         INTEGER NOT NULL,
     headers             TEXT NOT NULL,
     checksums           TEXT NOT NULL,
-    PRIMARY KEY (bucket, key)
+    UNIQUE (bucket, key, id)
+) STRICT;
+CREATE UNIQUE INDEX version_current ON version (bucket, key) WHERE superseded_ms IS NULL;
+CREATE INDEX version_in_order ON version (bucket, key, number DESC);
+
+CREATE TABLE piece (
+    version             INTEGER NOT NULL REFERENCES version (number) ON DELETE CASCADE,
+    position            INTEGER NOT NULL,
+    blob                TEXT NOT NULL,
+    size                INTEGER NOT NULL,
+    PRIMARY KEY (version, position)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE upload (
@@ -162,8 +178,10 @@ CREATE TABLE upload (
     bucket              TEXT NOT NULL REFERENCES bucket (name),
     key                 TEXT NOT NULL,
     headers             TEXT NOT NULL,
+    algorithm           TEXT NOT NULL,
     started_ms          INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX upload_in_order ON upload (bucket, key, id);
 
 CREATE TABLE part (
     upload              TEXT NOT NULL REFERENCES upload (id) ON DELETE CASCADE,
@@ -171,6 +189,7 @@ CREATE TABLE part (
     blob                TEXT NOT NULL,
     size                INTEGER NOT NULL,
     e_tag               TEXT NOT NULL,
+    checksums           TEXT NOT NULL,
     modified_ms         INTEGER NOT NULL,
     PRIMARY KEY (upload, number)
 ) STRICT;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use portico_emulators::{Emulators, Pool, PoolSpec, QueueSpec, Redrive};
+use portico_emulators::{BucketSpec, Emulators, LifecycleRule, Pool, PoolSpec, QueueSpec, Redrive};
 use serde_json::{Value as Json, json};
 
 use crate::identity;
@@ -256,11 +256,20 @@ pub(crate) async fn make_buckets(
 ) -> Result<Vec<String>, ProvisionError> {
     let mut notifying = Vec::new();
     for id in template.of_kind(Kind::Bucket)? {
+        let bucket = template.bucket(&id, scope)?;
         let name = identity::bucket_name(&id);
-        let notifies = template.bucket(&id, scope)?.notifies();
-        let created = emulators.create_bucket(&name).await;
+        let rules = bucket.rules().map(|rule| LifecycleRule {
+            prefix: rule.prefix.clone(),
+            abort_uploads_after: rule.abort_uploads_after(),
+            expire_after: rule.expiration_in_days,
+            expire_noncurrent_after: rule.expire_noncurrent_after(),
+            remove_lone_markers: rule.expired_object_delete_marker,
+        });
+        let spec =
+            BucketSpec { name: name.clone(), versioned: bucket.is_versioned(), rules: rules.collect() };
+        let created = emulators.create_bucket(spec).await;
         created.map_err(|source| ProvisionError::Bucket { bucket: id, source })?;
-        if notifies {
+        if bucket.notifies() {
             notifying.push(name);
         }
     }

@@ -12,7 +12,9 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use portico_aws::{Cloud, Settings};
 use portico_domain::{Clock, Random};
-use portico_emulators::{ACCESS_KEY_ID, Config, Emulators, QueueSpec, Redrive, SECRET_ACCESS_KEY};
+use portico_emulators::{
+    ACCESS_KEY_ID, BucketSpec, Config, Emulators, QueueSpec, Redrive, SECRET_ACCESS_KEY,
+};
 use portico_store::{
     Store,
     engine::{Engine, Table},
@@ -137,9 +139,11 @@ impl Stack {
             names.set(format!("{id}.Arn"), format!("arn:aws:sqs:{REGION}:{ACCOUNT}:{}", spec.name));
             emulators.queues().create(spec).await.unwrap();
         }
-        for (id, _) in template.of_type("AWS::S3::Bucket") {
+        for (id, properties) in template.of_type("AWS::S3::Bucket") {
             let name = id.to_lowercase();
-            emulators.create_bucket(&name).await.unwrap();
+            let versioned = properties["VersioningConfiguration"]["Status"] == "Enabled";
+            let spec = BucketSpec { versioned, ..BucketSpec::plain(&name) };
+            emulators.create_bucket(spec).await.unwrap();
             names.set(format!("{id}.Arn"), format!("arn:aws:s3:::{name}"));
             names.set(id, name);
         }

@@ -1,29 +1,43 @@
 //! The bytes of objects: files with random names, complete and verified before anything names them.
+//!
+//! An object is one file, or several that follow each other: the parts that it was joined from stay what they are.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use futures::StreamExt as _;
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, TryStreamExt as _};
 use md5::{Digest as _, Md5};
 use s3s::TrailingHeaders;
-use s3s::checksum::ChecksumHasher;
-use s3s::dto::{Checksum, ChecksumAlgorithm, StreamingBlob};
-use serde::{Deserialize, Serialize};
+use s3s::dto::{ChecksumAlgorithm, StreamingBlob};
 use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufWriter};
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _, BufWriter};
+use tokio_util::io::ReaderStream;
 
+use super::checksums::{Algorithm, Checksums, hasher};
 use super::{ObjectError, PUT_BYTES};
 use crate::store::random_id;
 
-/// How much of a part is in memory while parts are joined.
-const BUFFER_BYTES: usize = 64 * 1024;
+/// How much of an object is in memory while it is read.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// The directory of the files.
 #[derive(Debug)]
 pub(super) struct Blobs {
     directory: PathBuf,
+    leases: Mutex<HashMap<String, Leases>>,
+}
+
+/// Who reads a file.
+#[derive(Debug, Default)]
+struct Leases {
+    readers: usize,
+    /// Nothing names the file any more: it goes with its last reader.
+    unnamed: bool,
 }
 
 /// A file that is complete. Nothing names it yet.
@@ -35,27 +49,11 @@ pub(super) struct Blob {
     pub(super) checksums: Checksums,
 }
 
-/// Checksums in base64, as they go over the wire.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub(super) struct Checksums {
-    pub(super) crc32: Option<String>,
-    pub(super) crc32c: Option<String>,
-    pub(super) crc64nvme: Option<String>,
-    pub(super) sha1: Option<String>,
-    pub(super) sha256: Option<String>,
-}
-
-impl From<Checksum> for Checksums {
-    fn from(sums: Checksum) -> Self {
-        Self {
-            crc32: sums.checksum_crc32,
-            crc32c: sums.checksum_crc32c,
-            crc64nvme: sums.checksum_crc64nvme,
-            sha1: sums.checksum_sha1,
-            sha256: sums.checksum_sha256,
-        }
-    }
+/// A file of an object.
+#[derive(Clone, Debug)]
+pub(super) struct Piece {
+    pub(super) blob: String,
+    pub(super) size: i64,
 }
 
 /// What a request says about its content.
@@ -70,25 +68,12 @@ pub(super) struct Claims {
 }
 
 impl Claims {
-    fn hasher(&self) -> ChecksumHasher {
-        let chosen = |name: &str| self.algorithm.as_ref().is_some_and(|chosen| chosen.as_str() == name);
-        let mut hasher = ChecksumHasher::default();
-        if self.checksums.crc32.is_some() || chosen(ChecksumAlgorithm::CRC32) {
-            hasher.crc32 = Some(Default::default());
-        }
-        if self.checksums.crc32c.is_some() || chosen(ChecksumAlgorithm::CRC32C) {
-            hasher.crc32c = Some(Default::default());
-        }
-        if self.checksums.crc64nvme.is_some() || chosen(ChecksumAlgorithm::CRC64NVME) {
-            hasher.crc64nvme = Some(Default::default());
-        }
-        if self.checksums.sha1.is_some() || chosen(ChecksumAlgorithm::SHA1) {
-            hasher.sha1 = Some(Default::default());
-        }
-        if self.checksums.sha256.is_some() || chosen(ChecksumAlgorithm::SHA256) {
-            hasher.sha256 = Some(Default::default());
-        }
-        hasher
+    /// The checksums that the request names, by value or by announcement.
+    pub(super) fn algorithms(&self) -> Vec<Algorithm> {
+        let chosen = self.algorithm.as_ref().and_then(Algorithm::of);
+        let named =
+            |algorithm: &Algorithm| chosen == Some(*algorithm) || self.checksums.get(*algorithm).is_some();
+        Algorithm::ALL.into_iter().filter(named).collect()
     }
 
     /// Compares the content with everything that the request said about it.
@@ -99,21 +84,15 @@ impl Claims {
         if self.md5.as_ref().is_some_and(|claimed| *claimed != STANDARD.encode(md5)) {
             return Err(ObjectError::BadDigest("Content-MD5"));
         }
-        let checks = [
-            ("x-amz-checksum-crc32", &self.checksums.crc32, &found.crc32),
-            ("x-amz-checksum-crc32c", &self.checksums.crc32c, &found.crc32c),
-            ("x-amz-checksum-crc64nvme", &self.checksums.crc64nvme, &found.crc64nvme),
-            ("x-amz-checksum-sha1", &self.checksums.sha1, &found.sha1),
-            ("x-amz-checksum-sha256", &self.checksums.sha256, &found.sha256),
-        ];
-        for (name, header, found) in checks {
+        for algorithm in Algorithm::ALL {
+            let name = algorithm.header();
             let trailer = self
                 .trailers
                 .as_ref()
                 .and_then(|trailers| trailers.read(|headers| headers.get(name).cloned()).flatten());
             let trailer = trailer.as_ref().and_then(|value| value.to_str().ok());
-            if let Some(claimed) = header.as_deref().or(trailer)
-                && found.as_deref() != Some(claimed)
+            if let Some(claimed) = self.checksums.get(algorithm).or(trailer)
+                && found.get(algorithm) != Some(claimed)
             {
                 return Err(ObjectError::BadDigest(name));
             }
@@ -132,28 +111,37 @@ impl Blobs {
                 std::fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { directory })
+        Ok(Self { directory, leases: Mutex::default() })
     }
 
     /// Writes the content of a request and compares it with its claims. A refused file is gone.
     pub(super) async fn write(&self, body: StreamingBlob, claims: &Claims) -> Result<Blob, ObjectError> {
-        let draft = self.draft().await?;
-        match self.fill(&draft, body, claims).await {
-            Ok((size, md5, checksums)) => Ok(Blob { name: draft.keep(), size, md5, checksums }),
-            Err(error) => Err(error),
-        }
+        let body = body.map_err(ObjectError::Body);
+        let (draft, found) = self.fill(body, &claims.algorithms()).await?;
+        let size = u64::try_from(found.size).unwrap_or(0);
+        claims.check(size, found.md5, &found.checksums)?;
+        Ok(Blob { name: draft.keep(), ..found })
+    }
+
+    /// Another file with the same bytes, and checksums of all of them by these algorithms.
+    pub(super) async fn copy(&self, content: Content, algorithms: &[Algorithm]) -> Result<Blob, ObjectError> {
+        let size = content.size();
+        let body = content.stream(0..size).map_err(ObjectError::Io);
+        let (draft, found) = self.fill(body, algorithms).await?;
+        Ok(Blob { name: draft.keep(), ..found })
     }
 
     async fn fill(
         &self,
-        draft: &Draft,
-        mut body: StreamingBlob,
-        claims: &Claims,
-    ) -> Result<(i64, [u8; 16], Checksums), ObjectError> {
-        let mut file = BufWriter::new(File::create(&draft.path).await?);
-        let (mut size, mut md5, mut hasher) = (0_u64, Md5::new(), claims.hasher());
+        body: impl Stream<Item = Result<Bytes, ObjectError>>,
+        algorithms: &[Algorithm],
+    ) -> Result<(Draft, Blob), ObjectError> {
+        let (draft, file) = self.draft()?;
+        let mut file = BufWriter::new(file);
+        let (mut size, mut md5, mut hasher) = (0_u64, Md5::new(), hasher(algorithms.iter().copied()));
+        let mut body = std::pin::pin!(body);
         while let Some(chunk) = body.next().await {
-            let chunk = chunk.map_err(ObjectError::Body)?;
+            let chunk = chunk?;
             size = size.saturating_add(chunk.len() as u64);
             if size > PUT_BYTES {
                 return Err(ObjectError::TooLarge);
@@ -163,47 +151,51 @@ impl Blobs {
             file.write_all(&chunk).await?;
         }
         file.flush().await?;
-        let (md5, checksums) = (md5.finalize().into(), Checksums::from(hasher.finalize()));
-        claims.check(size, md5, &checksums)?;
-        Ok((i64::try_from(size).map_err(|_| ObjectError::TooLarge)?, md5, checksums))
+        let blob = Blob {
+            name: String::new(),
+            size: i64::try_from(size).map_err(|_| ObjectError::TooLarge)?,
+            md5: md5.finalize().into(),
+            checksums: Checksums::from(hasher.finalize()),
+        };
+        Ok((draft, blob))
     }
 
-    /// Joins the parts of an upload, or copies one object.
-    pub(super) async fn join(&self, parts: &[String]) -> Result<Blob, ObjectError> {
-        let draft = self.draft().await?;
-        let mut file = BufWriter::new(File::create(&draft.path).await?);
-        let (mut size, mut md5, mut buffer) = (0_i64, Md5::new(), vec![0; BUFFER_BYTES]);
-        for part in parts {
-            let mut part = self.open_file(part).await?;
-            loop {
-                let read = part.read(&mut buffer).await?;
-                let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
-                size = size.saturating_add(i64::try_from(read).unwrap_or(i64::MAX));
-                md5.update(chunk);
-                file.write_all(chunk).await?;
-            }
+    /// Keeps files readable until the content is dropped, also when nothing names them any more. To be called in the
+    /// transaction that found them named.
+    pub(super) fn lease(self: &Arc<Self>, pieces: Vec<Piece>) -> Content {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        for piece in &pieces {
+            let lease = leases.entry(piece.blob.clone()).or_default();
+            lease.readers = lease.readers.saturating_add(1);
         }
-        file.flush().await?;
-        Ok(Blob { name: draft.keep(), size, md5: md5.finalize().into(), checksums: Checksums::default() })
-    }
-
-    /// Opens a file for reading.
-    pub(super) async fn open_file(&self, name: &str) -> std::io::Result<File> {
-        File::open(self.directory.join(name)).await
+        Content { blobs: Arc::clone(self), pieces }
     }
 
     /// Removes files that nothing names any more; what fails is removed at the next start.
     pub(super) async fn remove(&self, names: impl IntoIterator<Item = String>) {
         for name in names {
+            if self.is_read(&name) {
+                continue;
+            }
             if let Err(error) = tokio::fs::remove_file(self.directory.join(name)).await {
                 tracing::warn!(%error, "a file of a deleted object stays until the next start");
             }
         }
     }
 
-    async fn draft(&self) -> Result<Draft, ObjectError> {
+    /// Whether the last reader removes the file instead.
+    fn is_read(&self, name: &str) -> bool {
+        let mut leases = self.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        let lease = leases.get_mut(name);
+        lease.map(|lease| lease.unnamed = true).is_some()
+    }
+
+    /// A file to write. Without a pause in between: whoever goes away now leaves nothing.
+    fn draft(&self) -> Result<(Draft, File), ObjectError> {
         let name = random_id()?.simple().to_string();
-        Ok(Draft { path: self.directory.join(&name), name: Some(name) })
+        let path = self.directory.join(&name);
+        let file = std::fs::File::create_new(&path)?;
+        Ok((Draft { path, name: Some(name) }, File::from_std(file)))
     }
 }
 
@@ -222,8 +214,64 @@ impl Draft {
 impl Drop for Draft {
     fn drop(&mut self) {
         if self.name.is_some() {
-            // It may not have been created; otherwise the next start removes it.
+            // What fails is removed at the next start.
             let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// The files of an object, to be read.
+#[derive(Debug)]
+pub(super) struct Content {
+    blobs: Arc<Blobs>,
+    pieces: Vec<Piece>,
+}
+
+impl Content {
+    pub(super) fn size(&self) -> u64 {
+        self.pieces.iter().map(|piece| u64::try_from(piece.size).unwrap_or(0)).sum()
+    }
+
+    /// The bytes of a range, one file after the other.
+    pub(super) fn stream(
+        self,
+        range: Range<u64>,
+    ) -> impl Stream<Item = std::io::Result<Bytes>> + Send + Sync + 'static {
+        let mut sections = Vec::with_capacity(self.pieces.len());
+        let mut start = 0_u64;
+        for piece in &self.pieces {
+            let end = start.saturating_add(u64::try_from(piece.size).unwrap_or(0));
+            let (from, to) = (range.start.max(start), range.end.min(end));
+            if from < to {
+                let path = self.blobs.directory.join(&piece.blob);
+                sections.push((path, from.saturating_sub(start), to.saturating_sub(from)));
+            }
+            start = end;
+        }
+        let files = futures::stream::iter(sections).then(|(path, skip, length)| async move {
+            let mut file = File::open(path).await?;
+            file.seek(std::io::SeekFrom::Start(skip)).await?;
+            Ok::<_, std::io::Error>(ReaderStream::with_capacity(file.take(length), CHUNK_BYTES))
+        });
+        // The lease ends with the stream.
+        files.try_flatten().inspect(move |_| _ = &self)
+    }
+}
+
+impl Drop for Content {
+    fn drop(&mut self) {
+        let mut leases = self.blobs.leases.lock().unwrap_or_else(PoisonError::into_inner);
+        for piece in &self.pieces {
+            let Some(lease) = leases.get_mut(&piece.blob) else { continue };
+            lease.readers = lease.readers.saturating_sub(1);
+            if lease.readers > 0 {
+                continue;
+            }
+            if lease.unnamed {
+                // What fails is removed at the next start.
+                let _ = std::fs::remove_file(self.blobs.directory.join(&piece.blob));
+            }
+            leases.remove(&piece.blob);
         }
     }
 }

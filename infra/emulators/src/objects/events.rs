@@ -23,6 +23,8 @@ pub(super) struct Created {
     pub(super) key: String,
     pub(super) size: i64,
     pub(super) e_tag: String,
+    /// In a bucket that has versions.
+    pub(super) version: Option<String>,
 }
 
 /// How an object came about.
@@ -67,6 +69,8 @@ pub struct ObjectCreated {
     pub size: u64,
     /// Without quotes.
     pub e_tag: String,
+    /// The version, in a bucket that has versions.
+    pub version: Option<String>,
     /// Rises with each event; of two events of one key the higher is the later.
     pub sequencer: String,
     /// When the object was created.
@@ -88,6 +92,7 @@ impl ObjectCreated {
             key: created.key,
             size: u64::try_from(created.size).unwrap_or(0),
             e_tag: created.e_tag,
+            version: created.version,
             sequencer: format!("{:018X}", message.number),
             time: message.sent,
             receives: message.receives,
@@ -102,8 +107,11 @@ impl ObjectCreated {
     #[must_use]
     pub fn event(&self) -> Value {
         let key = utf8_percent_encode(&self.key, KEY).to_string().replace("%20", "+");
-        let object =
+        let mut object =
             json!({ "key": key, "size": self.size, "eTag": self.e_tag, "sequencer": self.sequencer });
+        if let (Some(version), Some(object)) = (&self.version, object.as_object_mut()) {
+            object.insert("versionId".to_owned(), json!(version));
+        }
         json!({ "Records": [{
             "eventVersion": "2.1",
             "eventSource": "aws:s3",

@@ -2,27 +2,43 @@
 //!
 //! The protocol, signatures included, is `s3s`; what an object is, is decided here. Bytes are files with random names
 //! and everything else is rows of SQLite, so that an object and its event become durable in one transaction, a
-//! condition (`If-None-Match`) has one winner, and a refused upload leaves nothing behind. `s3s-fs` would be less
+//! condition (`If-None-Match`) has one winner, and a refused upload leaves nothing behind. An object that was joined
+//! from parts is the list of their files: joining copies nothing. `s3s-fs` would be less
 //! code, but writes the object before it has compared the checksum, lets two conditional writes win, answers 500 to keys beyond
-//! about 150 characters, and cannot keep `x` beside `x/y`.
+//! about 150 characters, cannot keep `x` beside `x/y`, and has no versions.
 
 mod blobs;
-mod catalogue;
+mod buckets;
+mod changes;
+mod checksums;
 mod events;
+mod lifecycle;
+mod links;
+mod listing;
+mod rows;
 mod service;
+mod uploads;
+mod versions;
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use portico_domain::Clock;
 use s3s::{S3Error, s3_error};
+use tokio::io::AsyncRead;
+use tokio_util::io::StreamReader;
 
 use crate::clock::now_ms;
 use crate::queues::{QueueError, QueueSpec, Queues};
 use crate::store::{Store, StoreError};
 use blobs::Blobs;
+use changes::Opened;
 
 pub use events::{ObjectCreated, ObjectEvents};
+pub use lifecycle::LifecycleRule;
+pub(crate) use links::Redating;
 pub(crate) use service::service;
 
 /// The queue that holds the events of created objects.
@@ -43,8 +59,30 @@ const KEY_BYTES: usize = 1024;
 /// Most keys in one listing, as in S3.
 const PAGE: usize = 1000;
 
-/// Uploads that were not completed are forgotten after a day, as the buckets of the product have it.
-const UPLOAD_MS: i64 = 24 * 60 * 60 * 1000;
+/// The version of what is written while a bucket keeps none.
+const NULL: &str = "null";
+
+/// Most transactions of one rule in one sweep; what is left waits for the next.
+const SWEEP_STEPS_MAX: usize = 1000;
+
+/// What a bucket is.
+#[derive(Clone, Debug)]
+pub struct BucketSpec {
+    /// Its name.
+    pub name: String,
+    /// Whether it keeps what is overwritten and deleted.
+    pub versioned: bool,
+    /// What it removes by itself.
+    pub rules: Vec<LifecycleRule>,
+}
+
+impl BucketSpec {
+    /// A bucket without versions and rules.
+    #[must_use]
+    pub fn plain(name: impl Into<String>) -> Self {
+        Self { name: name.into(), versioned: false, rules: Vec::new() }
+    }
+}
 
 /// Why an object operation was refused.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +99,20 @@ pub enum ObjectError {
     /// The object does not exist.
     #[error("the key {0} does not exist")]
     NoSuchKey(String),
+    /// The object was deleted, and older versions of it may be there.
+    #[error("the key {key} does not exist")]
+    Deleted {
+        /// The key.
+        key: String,
+        /// The version of the mark.
+        marker: String,
+    },
+    /// The version does not exist.
+    #[error("the version {0} does not exist")]
+    NoSuchVersion(String),
+    /// The version is the mark of a deletion.
+    #[error("the specified method is not allowed against this resource")]
+    MarkerAsked,
     /// The multipart upload does not exist.
     #[error("the upload does not exist")]
     NoSuchUpload,
@@ -70,6 +122,30 @@ pub enum ObjectError {
     /// The parts are not in ascending order.
     #[error("the parts are not in ascending order")]
     InvalidPartOrder,
+    /// The upload was begun with a checksum, and a part is sent without it.
+    #[error(
+        "checksum Type mismatch occurred, expected checksum Type: {expected}, actual checksum Type: {actual}"
+    )]
+    OtherChecksum {
+        /// What every part has to have.
+        expected: &'static str,
+        /// What this one has.
+        actual: &'static str,
+    },
+    /// The upload was begun with a checksum, and a part is named without it.
+    #[error(
+        "the upload was created using a {algorithm} checksum; the complete request must include the checksum for each \
+         part, it was missing for part {part}"
+    )]
+    PartWithoutChecksum {
+        /// Its number.
+        part: i32,
+        /// What it should have.
+        algorithm: &'static str,
+    },
+    /// The parts have another size than the request says.
+    #[error("the provided x-amz-mp-object-size does not match what was computed: {0}")]
+    OtherSize(i64),
     /// A part other than the last is too small.
     #[error("the part {0} is smaller than 5 MB")]
     PartTooSmall(i32),
@@ -116,6 +192,18 @@ impl From<ObjectError> for S3Error {
             ObjectError::BucketExists(_) => s3_error!(BucketAlreadyOwnedByYou, "{message}"),
             ObjectError::BucketNotEmpty(_) => s3_error!(BucketNotEmpty, "{message}"),
             ObjectError::NoSuchKey(_) => s3_error!(NoSuchKey, "{message}"),
+            ObjectError::Deleted { marker, .. } => with_headers(
+                s3_error!(NoSuchKey, "{message}"),
+                &[(DELETE_MARKER, "true"), (VERSION, &marker)],
+            ),
+            ObjectError::NoSuchVersion(_) => s3_error!(NoSuchVersion, "{message}"),
+            ObjectError::MarkerAsked => with_headers(
+                s3_error!(MethodNotAllowed, "{message}"),
+                &[(DELETE_MARKER, "true"), (header::ALLOW, "DELETE")],
+            ),
+            ObjectError::OtherChecksum { .. }
+            | ObjectError::PartWithoutChecksum { .. }
+            | ObjectError::OtherSize(_) => s3_error!(InvalidRequest, "{message}"),
             ObjectError::NoSuchUpload => s3_error!(NoSuchUpload, "{message}"),
             ObjectError::InvalidPart(_) => s3_error!(InvalidPart, "{message}"),
             ObjectError::InvalidPartOrder => s3_error!(InvalidPartOrder, "{message}"),
@@ -138,13 +226,23 @@ impl From<ObjectError> for S3Error {
     }
 }
 
+const DELETE_MARKER: HeaderName = HeaderName::from_static("x-amz-delete-marker");
+const VERSION: HeaderName = HeaderName::from_static("x-amz-version-id");
+
+fn with_headers(mut error: S3Error, headers: &[(HeaderName, &str)]) -> S3Error {
+    let named = headers
+        .iter()
+        .filter_map(|(name, value)| HeaderValue::from_str(value).ok().map(|value| (name.clone(), value)));
+    error.set_headers(HeaderMap::from_iter(named));
+    error
+}
+
 /// An object that is open for reading.
-#[derive(Debug)]
 pub struct ObjectContent {
     /// Without quotes.
     pub e_tag: String,
-    /// The bytes, at their start; they are read from the disk as they are asked for.
-    pub file: tokio::fs::File,
+    /// The bytes, from their start; they are read from the disk as they are asked for.
+    pub content: Pin<Box<dyn AsyncRead + Send>>,
 }
 
 /// Buckets and objects. Cheap to clone.
@@ -158,8 +256,8 @@ pub struct Objects {
 }
 
 impl Objects {
-    /// Opens the objects in `directory`: forgets stale uploads and removes files that no object names, which a kill in
-    /// the middle of a write leaves behind.
+    /// Opens the objects in `directory` and removes files that no object names, which a kill in the middle of a write
+    /// leaves behind.
     pub(crate) async fn open(
         store: Store,
         clock: Clock,
@@ -168,28 +266,47 @@ impl Objects {
         region: String,
     ) -> Result<Self, ObjectError> {
         queues.create(QueueSpec::standard(EVENTS)).await?;
-        let stale = now_ms(&clock).saturating_sub(UPLOAD_MS);
-        let named = store.transact(move |tx| catalogue::named_blobs(tx, stale)).await?;
+        let named = store.transact(lifecycle::named_blobs).await?;
         let blobs = Blobs::open(directory, &named)?;
         Ok(Self { store, clock, queues, blobs: Arc::new(blobs), region })
     }
 
-    /// Creates a bucket; one that exists stays as it is.
+    /// Makes a bucket, or makes one that exists what it is meant to be. Its objects stay.
     ///
     /// # Errors
     ///
     /// [`ObjectError::Store`], [`ObjectError::Invalid`] for a name that S3 would refuse.
-    pub async fn ensure_bucket(&self, name: &str) -> Result<(), ObjectError> {
-        if !s3s::path::check_bucket_name(name) {
+    pub async fn ensure_bucket(&self, spec: BucketSpec) -> Result<(), ObjectError> {
+        if !s3s::path::check_bucket_name(&spec.name) {
             return Err(ObjectError::Invalid(
                 "a bucket name has 3 to 63 lower-case letters, digits and hyphens",
             ));
         }
-        let (name, now) = (name.to_owned(), now_ms(&self.clock));
-        match self.store.transact(move |tx| catalogue::create_bucket(tx, &name, now)).await {
-            Err(ObjectError::BucketExists(_)) => Ok(()),
-            done => done,
+        let now = now_ms(&self.clock);
+        self.store.transact(move |tx| buckets::ensure(tx, &spec, now)).await
+    }
+
+    /// Removes what the rules of the buckets say, as far as it is due now.
+    ///
+    /// # Errors
+    ///
+    /// [`ObjectError::Store`].
+    pub async fn sweep(&self) -> Result<(), ObjectError> {
+        let now = now_ms(&self.clock);
+        for (bucket, rules) in self.store.transact(buckets::rules).await? {
+            for rule in rules {
+                for _ in 0..SWEEP_STEPS_MAX {
+                    let (bucket, rule) = (bucket.clone(), rule.clone());
+                    let swept = self.store.transact(move |tx| lifecycle::sweep(tx, &bucket, &rule, now));
+                    let swept = swept.await?;
+                    self.blobs.remove(swept.unnamed).await;
+                    if !swept.more {
+                        break;
+                    }
+                }
+            }
         }
+        Ok(())
     }
 
     /// Opens an object for reading, without HTTP; `None` if it is not there. What replaces or deletes the object
@@ -199,8 +316,12 @@ impl Objects {
     ///
     /// [`ObjectError::NoSuchBucket`], [`ObjectError::Io`], [`ObjectError::Store`].
     pub async fn content(&self, bucket: &str, key: &str) -> Result<Option<ObjectContent>, ObjectError> {
-        match self.open_object(bucket, key).await {
-            Ok((object, file)) => Ok(Some(ObjectContent { e_tag: object.e_tag, file })),
+        match self.open_object(bucket, key, None).await {
+            Ok(Opened { version, content, .. }) => {
+                let all = 0..content.size();
+                let content = Box::pin(StreamReader::new(Box::pin(content.stream(all))));
+                Ok(Some(ObjectContent { e_tag: version.e_tag, content }))
+            }
             Err(ObjectError::NoSuchKey(_)) => Ok(None),
             Err(error) => Err(error),
         }

@@ -7,11 +7,14 @@
 
 mod cognito;
 mod dynamodb;
+mod links;
 mod mail;
 mod objects;
+mod parts;
 mod queues;
 mod restart;
 mod secrets;
 mod start;
 mod streams;
 mod support;
+mod versions;

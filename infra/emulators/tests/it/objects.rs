@@ -12,7 +12,7 @@ use aws_sdk_s3::types::{
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use portico_emulators::{Emulators, ObjectError};
+use portico_emulators::{BucketSpec, Emulators, ObjectError};
 use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
@@ -26,8 +26,8 @@ fn sha256(content: &[u8]) -> String {
 
 async fn bucket() -> (Emulators, Client) {
     let emulators = start().await;
-    emulators.create_bucket("portico-files").await.unwrap();
-    emulators.create_bucket("portico-files").await.unwrap();
+    emulators.create_bucket(BucketSpec::plain("portico-files")).await.unwrap();
+    emulators.create_bucket(BucketSpec::plain("portico-files")).await.unwrap();
     let client = Clients::of(&emulators).s3;
     (emulators, client)
 }
@@ -288,9 +288,9 @@ async fn an_object_is_read_without_http_as_it_was_when_it_was_opened() {
     put(&client, "a/b", b"something else").await;
     client.delete_object().bucket("portico-files").key("a/b").send().await.unwrap();
     let mut read = Vec::new();
-    content.file.read_to_end(&mut read).await.unwrap();
+    content.content.read_to_end(&mut read).await.unwrap();
     assert_eq!(read, CONTENT);
     assert!(objects.content("portico-files", "a/b").await.unwrap().is_none());
-    let elsewhere = objects.content("portico-elsewhere", "a/b").await.unwrap_err();
-    assert!(matches!(elsewhere, ObjectError::NoSuchBucket(_)));
+    let elsewhere = objects.content("portico-elsewhere", "a/b").await;
+    assert!(matches!(elsewhere, Err(ObjectError::NoSuchBucket(_))));
 }

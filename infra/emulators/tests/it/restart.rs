@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::primitives::ByteStream;
-use portico_emulators::{Emulators, NewMessage, Pool, QueueSpec};
+use portico_emulators::{BucketSpec, Emulators, NewMessage, Pool, QueueSpec};
 
 use crate::cognito::{PASSWORD, claims, invite, sign_in, spec};
 use crate::dynamodb::create_table;
@@ -56,7 +56,7 @@ async fn serve_until_killed() {
         return;
     }
     let emulators = Emulators::start(config(Some(Path::new("data")))).await.unwrap();
-    emulators.create_bucket("portico-files").await.unwrap();
+    emulators.create_bucket(BucketSpec::plain("portico-files")).await.unwrap();
     emulators.queues().create(QueueSpec::standard("work")).await.unwrap();
     emulators.cognito().ensure_pool(&spec()).await.unwrap();
     println!("\naws {}", emulators.aws_url());
@@ -146,7 +146,7 @@ async fn find_pool(clients: &Clients, aws: &str) -> Pool {
 async fn a_data_directory_opened_again_keeps_everything() {
     let directory = tempfile::tempdir().unwrap();
     let emulators = Emulators::start(config(Some(directory.path()))).await.unwrap();
-    emulators.create_bucket("portico-files").await.unwrap();
+    emulators.create_bucket(BucketSpec::plain("portico-files")).await.unwrap();
     emulators.queues().create(QueueSpec::standard("work")).await.unwrap();
     emulators.queues().send("work", NewMessage::new("kept")).await.unwrap();
     let clients = Clients::of(&emulators);

@@ -63,6 +63,15 @@ pub fn object_created(object: &ObjectCreated, id: &str) -> Json {
         "ObjectCreated:CompleteMultipartUpload" => "CompleteMultipartUpload",
         _ => "PutObject",
     };
+    let mut told = json!({
+        "key": object.key,
+        "size": object.size,
+        "etag": object.e_tag,
+        "sequencer": object.sequencer,
+    });
+    if let (Some(version), Some(told)) = (&object.version, told.as_object_mut()) {
+        told.insert("version-id".to_owned(), json!(version));
+    }
     json!({
         "version": "0",
         "id": id,
@@ -75,12 +84,7 @@ pub fn object_created(object: &ObjectCreated, id: &str) -> Json {
         "detail": {
             "version": "0",
             "bucket": { "name": object.bucket },
-            "object": {
-                "key": object.key,
-                "size": object.size,
-                "etag": object.e_tag,
-                "sequencer": object.sequencer,
-            },
+            "object": told,
             "request-id": id,
             "requester": identity::ACCOUNT,
             "source-ip-address": "127.0.0.1",

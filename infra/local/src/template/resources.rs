@@ -92,6 +92,78 @@ pub struct Bucket {
     notification_configuration: NotificationConfiguration,
     #[serde(default)]
     cors_configuration: CorsConfiguration,
+    versioning_configuration: Option<VersioningConfiguration>,
+    #[serde(default)]
+    lifecycle_configuration: LifecycleConfiguration,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct VersioningConfiguration {
+    status: VersioningStatus,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+enum VersioningStatus {
+    Enabled,
+    Suspended,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct LifecycleConfiguration {
+    rules: Vec<LifecycleRule>,
+}
+
+/// What a bucket removes by itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub struct LifecycleRule {
+    /// For people.
+    pub id: Option<String>,
+    status: RuleStatus,
+    /// Which keys; all of them if absent.
+    #[serde(default)]
+    pub prefix: String,
+    abort_incomplete_multipart_upload: Option<AbortIncompleteMultipartUpload>,
+    /// Days until an object is deleted.
+    pub expiration_in_days: Option<u32>,
+    noncurrent_version_expiration: Option<NoncurrentVersionExpiration>,
+    /// Whether marks of deletions go when nothing is below them.
+    #[serde(default)]
+    pub expired_object_delete_marker: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+enum RuleStatus {
+    Enabled,
+    Disabled,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct AbortIncompleteMultipartUpload {
+    days_after_initiation: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+struct NoncurrentVersionExpiration {
+    noncurrent_days: u32,
+}
+
+impl LifecycleRule {
+    /// Days until an unfinished upload in parts is removed.
+    #[must_use]
+    pub fn abort_uploads_after(&self) -> Option<u32> {
+        self.abort_incomplete_multipart_upload.as_ref().map(|rule| rule.days_after_initiation)
+    }
+
+    /// Days until a version that is not the newest any more is removed.
+    #[must_use]
+    pub fn expire_noncurrent_after(&self) -> Option<u32> {
+        self.noncurrent_version_expiration.as_ref().map(|rule| rule.noncurrent_days)
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -139,6 +211,19 @@ impl Bucket {
             .event_bridge_configuration
             .as_ref()
             .is_some_and(|configuration| configuration.event_bridge_enabled)
+    }
+
+    /// Whether what is overwritten and deleted is kept.
+    #[must_use]
+    pub fn is_versioned(&self) -> bool {
+        self.versioning_configuration
+            .as_ref()
+            .is_some_and(|configuration| configuration.status == VersioningStatus::Enabled)
+    }
+
+    /// What it removes by itself.
+    pub fn rules(&self) -> impl Iterator<Item = &LifecycleRule> {
+        self.lifecycle_configuration.rules.iter().filter(|rule| rule.status == RuleStatus::Enabled)
     }
 
     /// Who may call from a browser.
@@ -354,19 +439,13 @@ impl Template {
         }
     }
 
-    /// A bucket, without protection, versions and lifecycle: the local store keeps one version for good.
+    /// A bucket, without protection and encryption.
     ///
     /// # Errors
     /// A property is not known or does not fit.
     pub fn bucket(&self, logical_id: &str, scope: &Scope) -> Result<Bucket, TemplateError> {
-        const WITHOUT_EFFECT: &[&str] = &[
-            "BucketEncryption",
-            "LifecycleConfiguration",
-            "OwnershipControls",
-            "PublicAccessBlockConfiguration",
-            "Tags",
-            "VersioningConfiguration",
-        ];
+        const WITHOUT_EFFECT: &[&str] =
+            &["BucketEncryption", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags"];
         self.properties(logical_id, scope, WITHOUT_EFFECT)
     }
 

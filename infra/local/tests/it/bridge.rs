@@ -11,7 +11,7 @@ use portico_local::stop::Stopper;
 use portico_local::{LocalCloud, identity};
 use serde_json::{Value as Json, json};
 
-use crate::support::{Script, messages, put_object, until};
+use crate::support::{Script, bucket, messages, put_object, until};
 
 async fn upload(cloud: &LocalCloud, bucket: &str, key: &str) {
     put_object(&cloud.addresses().aws, cloud.reference(bucket).unwrap(), key, "hello").await;
@@ -32,6 +32,8 @@ async fn a_new_object_is_told_as_eventbridge_tells_it() {
     assert_eq!(detail["object"]["key"], "accounts/a b/ü.txt");
     assert_eq!(detail["object"]["size"], 5);
     assert_eq!(detail["reason"], "PutObject");
+    // The template's bucket has versions.
+    assert!(detail["object"]["version-id"].is_string(), "{detail}");
     assert_eq!(detail["object"]["etag"], "5d41402abc4b2a76b9719d911017c592");
     assert!(detail["object"]["sequencer"].is_string() && event["time"].as_str().unwrap().ends_with('Z'));
     let typed: aws_lambda_events::eventbridge::EventBridgeEvent =
@@ -39,6 +41,24 @@ async fn a_new_object_is_told_as_eventbridge_tells_it() {
     assert_eq!(typed.source, "aws.s3");
     assert_eq!(seen.count(), 1);
     cloud.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_are_told_once_when_they_are_one_object() {
+    let (script, seen) = Script::new().on("receiver", |_| Ok(json!(null)));
+    let cloud = script.start().await;
+    let files = bucket(&cloud.addresses().aws, cloud.reference("Files").unwrap());
+    let mut writer = files.writer("accounts/a/large", "text/plain").await.unwrap();
+    writer.write(vec![b'a'; 17 * 1024 * 1024].into()).await.unwrap();
+    upload(&cloud, "Files", "after the parts").await;
+    let event = &seen.wait_for(1).await[0];
+    assert_eq!(event["detail"]["object"]["key"], "after the parts");
+    writer.finish().await.unwrap();
+    let detail = &seen.wait_for(2).await[1]["detail"];
+    assert_eq!(detail["object"]["key"], "accounts/a/large");
+    assert_eq!(detail["object"]["size"], 17 * 1024 * 1024);
+    assert_eq!(detail["reason"], "CompleteMultipartUpload");
+    assert!(detail["object"]["etag"].as_str().unwrap().ends_with("-2"), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

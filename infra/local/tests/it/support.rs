@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use portico_aws::{BootError, Cloud, Function};
+use portico_aws::{BootError, Bucket, Cloud, Function};
 use portico_local::events::Delays;
 use portico_local::functions::Functions;
 use portico_local::{LocalCloud, Options};
@@ -199,13 +199,18 @@ pub async fn messages(cloud: &LocalCloud, logical_id: &str, count: usize) -> Vec
 }
 
 /// Puts an object.
-pub async fn put_object(aws_url: &str, bucket: &str, key: &str, body: impl Into<Vec<u8>>) {
+pub async fn put_object(aws_url: &str, name: &str, key: &str, body: impl Into<Vec<u8>>) {
+    bucket(aws_url, name).put(key, "text/plain", body.into().into()).await.unwrap();
+}
+
+/// A bucket, as a function has it.
+pub fn bucket(aws_url: &str, name: &str) -> Bucket {
     let settings = [
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", portico_emulators::ACCESS_KEY_ID),
         ("AWS_SECRET_ACCESS_KEY", portico_emulators::SECRET_ACCESS_KEY),
         ("AWS_ENDPOINT_URL_S3", aws_url),
-        ("BUCKET", bucket),
+        ("BUCKET", name),
     ];
     let settings = settings.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let cloud = Cloud::new(
@@ -213,5 +218,5 @@ pub async fn put_object(aws_url: &str, bucket: &str, key: &str, body: impl Into<
         portico_aws::system_clock(),
         portico_aws::system_random(),
     );
-    cloud.bucket("BUCKET").unwrap().put(key, "text/plain", body.into().into()).await.unwrap();
+    cloud.bucket("BUCKET").unwrap()
 }

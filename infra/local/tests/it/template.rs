@@ -49,6 +49,46 @@ fn the_deployed_template_is_understood_to_the_last_property() {
 }
 
 #[test]
+fn buckets_keep_and_remove_what_the_template_says() {
+    let template = Template::parse(
+        r#"
+Resources:
+  Quiet: { Type: AWS::S3::Bucket }
+  Files:
+    Type: AWS::S3::Bucket
+    Properties:
+      VersioningConfiguration: { Status: Enabled }
+      LifecycleConfiguration:
+        Rules:
+          - { Id: uploads, Status: Enabled, AbortIncompleteMultipartUpload: { DaysAfterInitiation: 1 } }
+          - { Status: Disabled, ExpirationInDays: 1 }
+          - { Status: Enabled, Prefix: a/, ExpirationInDays: 7, NoncurrentVersionExpiration: { NoncurrentDays: 30 } }
+  Cold:
+    Type: AWS::S3::Bucket
+    Properties:
+      LifecycleConfiguration: { Rules: [{ Status: Enabled, Transitions: [] }] }
+"#,
+    )
+    .unwrap();
+    let scope = template.scope(&BTreeMap::new()).unwrap();
+    let quiet = template.bucket("Quiet", &scope).unwrap();
+    assert!(!quiet.is_versioned() && quiet.rules().next().is_none());
+    let files = template.bucket("Files", &scope).unwrap();
+    assert!(files.is_versioned());
+    let rules: Vec<_> = files
+        .rules()
+        .map(|rule| {
+            let days = (rule.abort_uploads_after(), rule.expiration_in_days, rule.expire_noncurrent_after());
+            (rule.prefix.as_str(), days)
+        })
+        .collect();
+    assert_eq!(rules, [("", (Some(1), None, None)), ("a/", (None, Some(7), Some(30)))]);
+    // What the local store could not do is not passed over.
+    let unknown = template.bucket("Cold", &scope).unwrap_err().to_string();
+    assert!(unknown.contains("Transitions"), "{unknown}");
+}
+
+#[test]
 fn values_arrive_resolved() {
     let template = Template::parse(
         r#"

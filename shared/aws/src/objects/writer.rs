@@ -134,6 +134,9 @@ impl ObjectWriter {
             self.send().await?;
         }
         self.arrived().await?;
+        if self.sent.iter().map(|part| part.size).sum::<u64>() != self.size {
+            return Err(ObjectError("an object of which something was not sent".to_owned()));
+        }
         match self.bucket.join_parts(&self.key, &self.upload, &self.sent).await? {
             Joined::Done => Ok(()),
             // The SDK asks again when an answer is lost: the first attempt may have joined them.
