@@ -110,7 +110,7 @@ impl Scene {
             body["sha256"] = json!(sha256(content));
             with(body);
         });
-        let answer = request.send_to(&self.uploads.function).await;
+        let answer = self.send(&self.uploads, &request).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         (self.file(answer.body["id"].as_str().unwrap().parse().unwrap()).await.unwrap(), answer)
     }
@@ -208,10 +208,15 @@ impl Scene {
         panic!("there is no end to what goes");
     }
 
+    /// A request to a process that lives, whoever died before it.
+    async fn send(&self, guarded: &Guarded, request: &Request) -> Answer {
+        self.world.steps.live(None, request.send_to(&guarded.function)).await.unwrap()
+    }
+
     /// Whether somebody who sees the case is given a link to a file's content.
     async fn can_be_downloaded(&self, id: FileId) -> bool {
         let request = Request::sample("presigned-downloads-file").by(MEMBER);
-        let answer = request.with_path("fileId", &id.to_string()).send_to(&self.downloads.function).await;
+        let answer = self.send(&self.downloads, &request.with_path("fileId", &id.to_string())).await;
         assert!(matches!(answer.status, 200 | 404), "{answer:?}");
         answer.status == 200
     }
