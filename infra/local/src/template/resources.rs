@@ -354,7 +354,7 @@ impl Template {
         }
     }
 
-    /// A bucket, without protection, versions and lifecycle: the local store keeps one version for good.
+    /// A bucket, without protection, versions, access log and lifecycle: the local store keeps one version for good.
     ///
     /// # Errors
     /// A property is not known or does not fit.
@@ -362,6 +362,7 @@ impl Template {
         const WITHOUT_EFFECT: &[&str] = &[
             "BucketEncryption",
             "LifecycleConfiguration",
+            "LoggingConfiguration",
             "OwnershipControls",
             "PublicAccessBlockConfiguration",
             "Tags",
