@@ -168,6 +168,7 @@ pub(crate) async fn carry(report: &mut Report, cloud: &mut Cloud) -> Result<(), 
         .await?;
     let link = in_org(report, &org, &case, &[&staged_id, &first_id, &second_id, &large_id]).await?;
     let console = Agent::at(cloud)?;
+    let from_agent = OnDisk::new("answer.txt", "set it to 115200\n");
     report
         .step("the agent's console shows them, and its links lead to a page that asks who is there", async {
             let record = org.wait_for(&in_portal(&case)).await?;
@@ -186,7 +187,6 @@ pub(crate) async fn carry(report: &mut Report, cloud: &mut Cloud) -> Result<(), 
             let at = format!("{}?{query}", url.path());
             same_bytes(&agent, &at, &second).await?;
             stranger.get(&at).await?.must_be(StatusCode::NOT_FOUND)?;
-            let from_agent = OnDisk::new("answer.txt", "set it to 115200\n");
             let id = from_agent.upload(&agent, &format!("{path}?{query}"), &json!({})).await?;
             manager.wait_for(&format!("/cases/{case}"), |detail| downloadable(detail, &id)).await?;
             same_bytes(&manager, &format!("/files/{id}"), &from_agent).await
@@ -205,7 +205,40 @@ pub(crate) async fn carry(report: &mut Report, cloud: &mut Cloud) -> Result<(), 
             org.wait_for(&state_is(&second_id, "Available")).await?;
             same_bytes(&manager, &file, &second).await
         })
+        .await?;
+    report
+        .step("all files of the case in one archive, each in its latest version", async {
+            at_once(&manager, &mut live, &case, &[&staged, &second, &large, &from_agent]).await
+        })
         .await
+}
+
+/// Asks for all files of a case, waits until they are put together, and looks into the archive.
+async fn at_once(person: &Person, live: &mut Live, case: &str, files: &[&OnDisk]) -> Result<(), Broken> {
+    let asked = person.post(&format!("/cases/{case}/archives"), &unique(), &json!({})).await?;
+    let id = asked.must_be(StatusCode::ACCEPTED)?.text("id")?;
+    let path = format!("/archives/{id}");
+    let mut archive = Json::Null;
+    for _ in 0..PROGRESS_PUSHES_MAX {
+        archive = person.get(&path).await?.must_be(StatusCode::OK)?.body;
+        if matches!(text(&archive, "state").as_str(), "ready" | "failed") {
+            break;
+        }
+        live.news_within(LARGE_PATIENCE, "archive.changed", "archive", &id).await?;
+    }
+    expect(text(&archive, "state") == "ready", &archive)?;
+    let url = archive.pointer("/download/url").and_then(Json::as_str).unwrap_or_default();
+    let (bytes, disposition) = person.fetch(url).await?;
+    expect(disposition.starts_with("attachment; filename=\"case-"), disposition)?;
+    let mut zip = zip::ZipArchive::new(std::io::Cursor::new(bytes))?;
+    expect(zip.len() == files.len(), format!("{} files in the archive", zip.len()))?;
+    for file in files {
+        let mut content = Vec::with_capacity(file.content.len());
+        // Reads to the end, and so holds the content against its check sum.
+        std::io::copy(&mut zip.by_name(file.name)?, &mut content)?;
+        expect(content == file.content, format!("other bytes in the archive: {}", file.name))?;
+    }
+    Ok(())
 }
 
 /// A large file in parts, with the cloud killed in the middle if it is ours.
@@ -288,10 +321,9 @@ async fn in_org(report: &mut Report, org: &Org, case: &str, files: &[&String; 4]
             let link = text(&record, "Portal_Link__c");
             expect(link.contains(second.as_str()) && !link.contains("X-Amz"), &link)?;
             // What was refused is nothing that agents hear of.
-            let all = org.query(&format!(
-                "SELECT Id FROM Portal_File__c WHERE Case__r.Portal_Request_Id__c = '{case}'"
-            ));
-            let all = all.await?.len();
+            let soql =
+                format!("SELECT Id FROM Portal_File__c WHERE Case__r.Portal_Request_Id__c = '{case}'");
+            let all = org.query(&soql).await?.len();
             expect(all == files.len(), format!("{all} references"))?;
             Ok(link)
         })
@@ -346,6 +378,9 @@ async fn settled(person: &Person, live: &mut Live, id: &str, state: &str) -> Res
 
 /// Most pushes about one file: uploaded, scanning, available, and each once more.
 const PUSHES_MAX: usize = 6;
+
+/// Most pushes about one archive: one for every twentieth of it, and its beginning and end.
+const PROGRESS_PUSHES_MAX: usize = 25;
 
 /// Downloads it, and holds it against what was uploaded.
 async fn same_bytes(person: &Person, path: &str, file: &OnDisk) -> Result<(), Broken> {

@@ -113,6 +113,7 @@ async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     let allowed = |wanted: &Grant| seen.grants.iter().any(|grant| grant.allows(wanted));
     let denied: Vec<Grant> = wanted.iter().filter(|wanted| !allowed(wanted)).cloned().collect();
     let name = step(&parts.method, &parts.headers, &wanted);
+    let listing = wanted.iter().find_map(listing);
     seen.used.lock().unwrap().extend(wanted);
     if !denied.is_empty() {
         seen.denied.lock().unwrap().extend(denied);
@@ -136,10 +137,24 @@ async fn pass(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     };
     let sent = forward(&seen.http, upstream, (parts.method, parts.uri, parts.headers), body);
     let response = seen.steps.pass(name.clone(), sent).await;
+    if let Some(listing) = listing.filter(|_| response.status() == StatusCode::NOT_FOUND) {
+        let seen_by = if allowed(&listing) { &seen.used } else { &seen.denied };
+        seen_by.lock().unwrap().push(listing.clone());
+        if !allowed(&listing) {
+            return StatusCode::FORBIDDEN.into_response();
+        }
+    }
     if metered {
         seen.meter.read(name, &response);
     }
     response.map(Body::from)
+}
+
+/// The right to list the bucket of an object that is asked for. Who does not have it is not told by S3 that an object is
+/// not there: the answer is 403, not 404.
+fn listing(wanted: &Grant) -> Option<Grant> {
+    let bucket = wanted.resource.split('/').next().filter(|_| wanted.action == "s3:GetObject")?;
+    Some(Grant { action: "s3:ListBucket".to_owned(), resource: bucket.to_owned() })
 }
 
 /// What a request is called among a process's steps: `TransactWriteItems IdempotencyTable, CasesTable`.

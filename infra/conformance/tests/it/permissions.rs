@@ -212,7 +212,19 @@ fn indexes_are_granted_where_there_are_some() {
 }
 
 /// Rights that no sample event uses, with the reason why they are needed all the same.
-const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 2] = [
+const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 4] = [
+    (
+        "archive-assembly",
+        "s3:GetObject",
+        "ArchivesBucket",
+        "an archive whose joining was not answered is looked at: it may be there",
+    ),
+    (
+        "archive-assembly",
+        "s3:ListBucket",
+        "ArchivesBucket",
+        "an archive whose joining was not answered is looked at: it may not be there",
+    ),
     (
         "case-conversation",
         "dynamodb:GetItem",

@@ -165,6 +165,7 @@ samples! {
     upload_confirmation_abandoned => files::erases_what_belongs_to_no_file;
     upload_confirmation_foreign_key => queues::ignores_a_foreign_key;
     upload_confirmation_object_created => queues::confirms_an_upload;
+    upload_confirmation_object_gone => files::waits_for_an_object_that_is_gone;
     upload_confirmation_other_content => files::case_f01_rejects_other_content;
     upload_confirmation_parts_joined => files::opens_parts_that_were_scanned_before;
     webhook_receiver_base64 => http::takes_an_encoded_message;

@@ -118,11 +118,15 @@ impl Stack {
             names.set(name, value);
         }
         for (name, parameter) in template.parameters() {
+            // A number's default is one.
             let default = &parameter["Default"];
             names.set(name, default.as_str().map_or_else(|| default.to_string(), str::to_owned));
         }
         for (id, _) in template.of_type("AWS::SecretsManager::Secret") {
             names.set(id, emulators.secrets().put(id, "{}").await.unwrap());
+        }
+        for (id, _) in template.of_type("AWS::KMS::Key") {
+            names.set(format!("{id}.Arn"), format!("arn:aws:kms:{REGION}:{ACCOUNT}:key/{id}"));
         }
         // Dead letters first: a redrive policy names a queue that there is.
         let mut queues: Vec<(&str, &Value)> = template.of_type("AWS::SQS::Queue").collect();

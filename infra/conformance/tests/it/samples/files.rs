@@ -110,6 +110,13 @@ pub async fn case_f01_rejects_other_content(sample: &Sample) {
     only_the_uploader_is_told(world).await;
 }
 
+/// The object went again before anybody looked at it.
+pub async fn waits_for_an_object_that_is_gone(sample: &Sample) {
+    let before = the_file(&sample.world).await;
+    sample.run().await;
+    assert_eq!(the_file(&sample.world).await, before);
+}
+
 /// A file that was given up while its link still worked.
 pub async fn erases_what_belongs_to_no_file(sample: &Sample) {
     let world = &sample.world;
