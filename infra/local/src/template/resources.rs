@@ -439,13 +439,18 @@ impl Template {
         }
     }
 
-    /// A bucket, without protection and encryption.
+    /// A bucket, without protection, encryption and access log.
     ///
     /// # Errors
     /// A property is not known or does not fit.
     pub fn bucket(&self, logical_id: &str, scope: &Scope) -> Result<Bucket, TemplateError> {
-        const WITHOUT_EFFECT: &[&str] =
-            &["BucketEncryption", "OwnershipControls", "PublicAccessBlockConfiguration", "Tags"];
+        const WITHOUT_EFFECT: &[&str] = &[
+            "BucketEncryption",
+            "LoggingConfiguration",
+            "OwnershipControls",
+            "PublicAccessBlockConfiguration",
+            "Tags",
+        ];
         self.properties(logical_id, scope, WITHOUT_EFFECT)
     }
 
