@@ -216,6 +216,7 @@ pub async fn case_t09_who_leaves_is_out_at_once(scene: &Scene) {
         let id = match row.target {
             Target::Case => case.clone(),
             Target::File => theirs.file.clone(),
+            Target::Archive => scene.archives["mara"].clone(),
             Target::Invoice => theirs.invoice.clone(),
             Target::Account | Target::Caller => String::new(),
         };

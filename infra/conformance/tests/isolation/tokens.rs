@@ -53,6 +53,7 @@ pub async fn case_t11_without_access_nothing_is_done(scene: &Scene) {
             let id = match row.target {
                 Target::Case => theirs.case.to_string(),
                 Target::File => theirs.file.clone(),
+                Target::Archive => scene.archives["jonas"].clone(),
                 Target::Invoice => theirs.invoice.clone(),
                 Target::Account | Target::Caller => String::new(),
             };

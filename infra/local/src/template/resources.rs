@@ -354,7 +354,8 @@ impl Template {
         }
     }
 
-    /// A bucket, without protection, versions and lifecycle: the local store keeps one version for good.
+    /// A bucket, without protection, versions, lifecycle and access log: the local store keeps one version for good, and on
+    /// one machine nobody else asks.
     ///
     /// # Errors
     /// A property is not known or does not fit.
@@ -362,6 +363,7 @@ impl Template {
         const WITHOUT_EFFECT: &[&str] = &[
             "BucketEncryption",
             "LifecycleConfiguration",
+            "LoggingConfiguration",
             "OwnershipControls",
             "PublicAccessBlockConfiguration",
             "Tags",
