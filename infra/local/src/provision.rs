@@ -294,18 +294,11 @@ pub(crate) fn malware_plans(template: &Template, scope: &Scope) -> Result<Vec<Pl
     Ok(plans)
 }
 
-/// The origins from which browsers may call the buckets, before the buckets are there. The emulator has one list for all of
-/// them.
+/// The origins from which browsers may call the buckets. The emulator has one list for all of them.
 pub(crate) fn bucket_origins(template: &Template, scope: &Scope) -> Result<Vec<String>, TemplateError> {
     let mut origins = Vec::new();
-    let buckets = template.of_kind(Kind::Bucket)?;
-    // One bucket may name another: where its access is logged.
-    let mut scope = scope.clone();
-    for id in &buckets {
-        scope.refer(id, identity::bucket_name(id));
-    }
-    for id in &buckets {
-        for rule in template.bucket(id, &scope)?.cors() {
+    for id in template.of_kind(Kind::Bucket)? {
+        for rule in template.bucket(&id, scope)?.cors() {
             origins.extend(rule.allowed_origins.iter().cloned());
         }
     }
