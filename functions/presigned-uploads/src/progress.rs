@@ -53,9 +53,11 @@ pub(crate) async fn read(
 
 /// Say that all parts of a file are there
 ///
-/// The store puts them together, and the file goes on to be compared and scanned. Repeating it changes nothing.
+/// The store puts them together, and the file goes on to be compared and scanned.
 ///
 /// **Who:** who uploads the file; people of the consultancy name the `account`.
+///
+/// **Repeating:** safe: parts that are joined already stay as they are.
 #[utoipa::path(
     put,
     path = "/files/{fileId}/upload",
@@ -102,9 +104,11 @@ pub(crate) async fn join(
 
 /// Give up an upload
 ///
-/// The file and what the store has of it go. Repeating it changes nothing.
+/// The file and what the store has of it go.
 ///
 /// **Who:** who uploads the file; people of the consultancy name the `account`.
+///
+/// **Repeating:** safe: what is given up is not there any more, and the answer says so.
 #[utoipa::path(
     delete,
     path = "/files/{fileId}/upload",

@@ -158,8 +158,7 @@ pub(crate) async fn carry(report: &mut Report, cloud: &mut Cloud) -> Result<(), 
 
     let large = OnDisk::large();
     let large_id = in_parts(report, cloud, &path, &case, &large).await?;
-    // The cloud may have been killed meanwhile: then connections and the org's sessions ended with it.
-    let mut live = Live::open(cloud, &manager).await?;
+    // The cloud may have been killed meanwhile: then the org's sessions ended with it.
     let org = Org::sign_in(cloud).await?;
 
     report
