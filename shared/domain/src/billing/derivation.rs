@@ -82,6 +82,8 @@ pub enum Step {
     Increment {
         /// The clause.
         increment: Increment,
+        /// What it is rounded together with: times with the same number, from 0.
+        sum: usize,
         /// Minutes that are rounded together with it and came earlier.
         earlier: u32,
         /// Minutes.

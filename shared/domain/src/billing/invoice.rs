@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     bill::{Bill, Line},
+    derivation::Derivation,
     figures::Percent,
     taxes::{TaxSum, Treatment},
 };
@@ -79,6 +80,9 @@ pub struct Invoice {
     pub tax: Money,
     /// What the client owes.
     pub gross: Money,
+    /// How every cent comes about; absent on invoices from before it was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub derivation: Option<Derivation>,
     /// When it was issued.
     pub issued_at: Timestamp,
     /// The day of the issue in the contract's time zone.
@@ -124,6 +128,7 @@ impl Invoice {
             taxes: bill.taxes,
             tax: bill.tax,
             gross: bill.gross,
+            derivation: Some(bill.derivation),
             issued_at: now,
             issued_on,
             due_on,

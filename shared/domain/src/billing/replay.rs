@@ -3,6 +3,8 @@
 //! It shares no arithmetic with the engine: fractions of whole numbers instead of decimals, its own rounding, its own
 //! division into shares. Where both agree, a cent is right twice; where they do not, the step is named.
 
+use std::collections::BTreeMap;
+
 use rust_decimal::Decimal;
 
 use super::{
@@ -105,6 +107,7 @@ pub fn replay(derivation: &Derivation) -> Result<Replayed, Mismatch> {
         lines.push(Walk::begin(place, line, decimals)?);
     }
     parts(derivation)?;
+    sums(derivation)?;
     for discount in 0..derivation.discounts.len() {
         take_off(derivation, discount, &mut lines)?;
     }
@@ -212,7 +215,7 @@ impl Time {
         let minutes = |minutes| Some(Self { minutes, hours: None });
         match step {
             Step::Worked { minutes: worked, of } if worked <= of => minutes(*worked),
-            Step::Increment { increment, earlier, before, after } if *before == self.minutes => {
+            Step::Increment { increment, earlier, before, after, .. } if *before == self.minutes => {
                 let added = billed(increment, earlier.checked_add(*before)?) - billed(increment, *earlier);
                 if added == i64::from(*after) { minutes(*after) } else { None }
             }
@@ -267,6 +270,27 @@ fn parts(derivation: &Derivation) -> Result<(), Mismatch> {
         };
     }
     if open.is_none() { Ok(()) } else { Err(Mismatch::Incomplete(derivation.lines.len())) }
+}
+
+/// What is rounded together comes one after the other, so that no step of the contract is begun twice.
+fn sums(derivation: &Derivation) -> Result<(), Mismatch> {
+    let mut reached: BTreeMap<usize, u32> = BTreeMap::new();
+    for (place, line) in derivation.lines.iter().enumerate() {
+        // A time that is on several lines is in its sum once.
+        if line.steps.iter().any(|step| matches!(step, Step::Part { skipped: 1.., .. })) {
+            continue;
+        }
+        for (step, value) in line.steps.iter().enumerate() {
+            if let Step::Increment { sum, earlier, before, .. } = value {
+                let reached = reached.entry(*sum).or_insert(0);
+                if reached != earlier {
+                    return Err(Mismatch::Step { line: place, step });
+                }
+                *reached = reached.checked_add(*before).ok_or(Mismatch::TooLarge)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Shares of `total` by the largest remainder, found by handing out one unit after the other.

@@ -41,7 +41,8 @@ struct Piece<'a> {
     /// Minutes of the whole entry.
     of: u32,
     stretch: Stretch,
-    /// Minutes that are rounded together with it and came earlier.
+    /// Which sum it is rounded in, and the minutes that came earlier in it.
+    sum: usize,
     earlier: u32,
     billed: u32,
 }
@@ -108,9 +109,19 @@ fn pieces<'a>(governing: &Governing<'a>) -> Result<Vec<Piece<'a>>, PricingError>
             continue;
         }
         for stretch in stretches(version, entry, minutes) {
-            let earlier = sums.entry(Sum::of(clauses.increment, entry, day)).or_insert(0);
+            let next = (sums.len(), 0);
+            let (sum, earlier) = sums.entry(Sum::of(clauses.increment, entry, day)).or_insert(next);
             let billed = clauses.increment.added(*earlier, stretch.minutes);
-            pieces.push(Piece { entry, day, version, of: minutes, stretch, earlier: *earlier, billed });
+            pieces.push(Piece {
+                entry,
+                day,
+                version,
+                of: minutes,
+                stretch,
+                sum: *sum,
+                earlier: *earlier,
+                billed,
+            });
             *earlier += stretch.minutes;
         }
     }
@@ -247,6 +258,7 @@ fn line(
     if clauses.increment != Increment::AS_LOGGED {
         steps.push(Step::Increment {
             increment: clauses.increment,
+            sum: piece.sum,
             earlier: piece.earlier,
             before: piece.stretch.minutes,
             after: piece.billed,

@@ -437,6 +437,8 @@ fn what_was_stored_before_still_reads() {
         serde_json::to_value(properties::issued(case_bill(clauses("60", "19"), &entries(&[5])))).unwrap();
     let stored = invoice.as_object_mut().unwrap();
     stored.remove("taxes");
+    let derivation: Derivation = serde_json::from_value(stored.remove("derivation").unwrap()).unwrap();
+    assert_eq!(replay(&derivation).unwrap().gross, 571);
     assert_eq!(stored["tax_percent"], "19");
     let invoice: Invoice = serde_json::from_value(invoice).unwrap();
     let sum = TaxSum { treatment: Treatment::Taxed(decimal("19")), base: eur("4.80"), tax: eur("0.91") };
@@ -445,4 +447,28 @@ fn what_was_stored_before_still_reads() {
     let entry = serde_json::to_value(entry(1, 5)).unwrap();
     assert!(entry.get("particulars").is_none());
     assert_eq!(serde_json::from_value::<TimeEntry>(entry).unwrap().particulars, Particulars::default());
+}
+
+#[test]
+fn a_derivation_says_what_was_rounded_together() {
+    let together =
+        Increment { step: IncrementStep::Quarter, together: Together::Day, ..Increment::AS_LOGGED };
+    let terms = Clauses { increment: together, ..clauses("60", "0") };
+    let mut forged = case_bill(terms.clone(), &entries(&[5, 5])).derivation;
+    // A second entry that begins the step anew would be a quarter of an hour more.
+    forged.lines[1] = case_bill(terms, &[entry(2, 5)]).derivation.lines[0].clone();
+    assert_eq!(replay(&forged), Err(Mismatch::Step { line: 1, step: 1 }));
+}
+
+#[test]
+fn a_derivation_bills_each_part_of_an_entry_once() {
+    let graduated = Clauses { rates: Rates::Graduated(tiers()), ..clauses("0", "0") };
+    let whole = case_bill(graduated, &entries(&[660])).derivation;
+    assert_eq!(whole.lines.len(), 2);
+    let mut twice = whole.clone();
+    twice.lines.insert(0, whole.lines[0].clone());
+    assert_eq!(replay(&twice), Err(Mismatch::Incomplete(1)));
+    let mut short = whole;
+    short.lines.pop();
+    assert_eq!(replay(&short), Err(Mismatch::Incomplete(1)));
 }
