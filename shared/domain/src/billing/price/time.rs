@@ -48,12 +48,13 @@ struct Piece<'a> {
 }
 
 /// Minutes of a piece that one thing pays for.
-struct Part {
+struct Part<By> {
     /// Its place among the pieces.
     piece: usize,
+    /// Minutes of the piece that are before it.
     skipped: u32,
     minutes: u32,
-    by: Payer,
+    by: By,
 }
 
 #[derive(Clone)]
@@ -157,39 +158,35 @@ fn stretches(version: &Version, entry: &TimeEntry, minutes: u32) -> Vec<Stretch>
 }
 
 /// Who pays for which minutes of the pieces, in their order; what nothing pays for is the client's.
-fn cover(pieces: &[Piece], paid: &mut Paid) -> Vec<(usize, u32, u32, Option<PaidBy>)> {
+fn cover(pieces: &[Piece], paid: &mut Paid) -> Vec<Part<Option<PaidBy>>> {
     let mut parts = Vec::with_capacity(pieces.len());
     for (place, piece) in pieces.iter().enumerate() {
         let mut skipped = 0;
         for taken in paid.take(piece.day, piece.billed) {
-            parts.push((place, skipped, taken.minutes, Some(taken.by)));
+            parts.push(Part { piece: place, skipped, minutes: taken.minutes, by: Some(taken.by) });
             skipped += taken.minutes;
         }
         // Time that rounds to nothing keeps its line, so that the client sees it.
         if skipped < piece.billed || piece.billed == 0 {
-            parts.push((place, skipped, piece.billed - skipped, None));
+            parts.push(Part { piece: place, skipped, minutes: piece.billed - skipped, by: None });
         }
     }
     parts
 }
 
 /// The parts with their rates; in the middle of an entry, if a tier ends there.
-fn rated(
-    governing: &Governing,
-    pieces: &[Piece],
-    covered: Vec<(usize, u32, u32, Option<PaidBy>)>,
-) -> Vec<Part> {
+fn rated(governing: &Governing, pieces: &[Piece], covered: Vec<Part<Option<PaidBy>>>) -> Vec<Part<Payer>> {
     let overage = governing.terms().retainer().and_then(|retainer| retainer.overage);
     // Tiers count the client's minutes, under each version of the contract for itself.
     let mut all: BTreeMap<Option<Date>, u32> = BTreeMap::new();
-    for (place, _, minutes, by) in &covered {
-        if let (Some(piece), None) = (pieces.get(*place), by) {
-            *all.entry(piece.version.from).or_insert(0) += minutes;
+    for part in &covered {
+        if let (Some(piece), None) = (pieces.get(part.piece), part.by) {
+            *all.entry(piece.version.from).or_insert(0) += part.minutes;
         }
     }
     let mut counted: BTreeMap<Option<Date>, u32> = BTreeMap::new();
     let mut parts = Vec::with_capacity(covered.len());
-    for (place, skipped, minutes, by) in covered {
+    for Part { piece: place, skipped, minutes, by } in covered {
         let Some(piece) = pieces.get(place) else { continue };
         let mut push = |skipped, minutes, by| parts.push(Part { piece: place, skipped, minutes, by });
         if let Some(by) = by {
@@ -249,7 +246,7 @@ fn shown_hours(minutes: u32) -> Result<Decimal, MoneyError> {
 
 fn line(
     piece: &Piece,
-    part: &Part,
+    part: &Part<Payer>,
     policy: HoursPolicy,
     governing: &Governing,
 ) -> Result<Draft, PricingError> {
@@ -316,7 +313,12 @@ fn line(
         treatment: Some(treatment),
     };
     let origin = Origin::Entry(piece.entry.id);
-    let derivation = LineDerivation { origin, terms_from: piece.version.from, treatment, steps };
+    let terms_from = match &part.by {
+        // What a retainer or a block says is not about single days.
+        Payer::Paid(_) | Payer::Client(_, RateSource::Overage) => governing.version.from,
+        Payer::Client(..) => piece.version.from,
+    };
+    let derivation = LineDerivation { origin, terms_from, treatment, steps };
     Ok(Draft { line, derivation })
 }
 
@@ -331,14 +333,14 @@ fn multiplied(base: UnitPrice, factor: Option<Factor>) -> Result<Decimal, MoneyE
 }
 
 /// How many of the logged minutes a part stands for. What was rounded away or added is the last part's.
-fn logged(piece: &Piece, part: &Part) -> u32 {
+fn logged(piece: &Piece, part: &Part<Payer>) -> u32 {
     let worked = piece.stretch.minutes;
     let end = part.skipped + part.minutes;
     let until = if end >= piece.billed { worked } else { end.min(worked) };
     until - part.skipped.min(worked)
 }
 
-fn totals(pieces: &[Piece], parts: &[Part]) -> Result<TimeTotals, MoneyError> {
+fn totals(pieces: &[Piece], parts: &[Part<Payer>]) -> Result<TimeTotals, MoneyError> {
     let billed = pieces.iter().map(|piece| piece.billed).sum();
     let mut hours_by_line = Decimal::ZERO;
     for part in parts {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree, test_runner::TestRunner};
 
 use super::{
     scenarios::{Scenario, clauses_in, currency, months, scenario, time_entries},
@@ -343,4 +343,49 @@ proptest! {
 
 fn currency_of_choice() -> crate::Currency {
     "EUR".parse().unwrap()
+}
+
+/// What a property is about has to occur in what it is tried with.
+#[test]
+fn the_scenarios_reach_every_step() {
+    let mut runner = TestRunner::deterministic();
+    let mut reached: BTreeMap<&str, u32> = BTreeMap::new();
+    for _ in 0..600 {
+        let scenario = scenario().new_tree(&mut runner).unwrap().current();
+        for bill in scenario.bills() {
+            let mut saw = |what| *reached.entry(what).or_insert(0) += 1;
+            for step in bill.derivation.lines.iter().flat_map(|line| &line.steps) {
+                match step {
+                    Step::Worked { minutes, of } if minutes < of => saw("cut at working hours"),
+                    Step::Increment { before, after, .. } if before != after => saw("time rounded"),
+                    Step::Part { skipped: 1.., .. } => saw("part of an entry"),
+                    Step::Paid { by: PaidBy::Retainer(_) } => saw("retainer used"),
+                    Step::Paid { by: PaidBy::Block(_) } => saw("block used"),
+                    Step::Price { factor: Some(_), .. } => saw("outside of working hours"),
+                    Step::Price { source: RateSource::Card { .. }, .. } => saw("rate of a card"),
+                    Step::Price { source: RateSource::Graduated { above: 1.. }, .. } => saw("higher tier"),
+                    Step::Price { source: RateSource::Volume { above: 1.., .. }, .. } => saw("volume"),
+                    Step::Price { source: RateSource::Overage, .. } => saw("overage"),
+                    Step::Price { per: 60, .. } => saw("exact minutes"),
+                    Step::MarkedUp { .. } => saw("expense"),
+                    Step::TrueUp { .. } => saw("minimum charge"),
+                    Step::Discount { discount: 1.., .. } => saw("second discount"),
+                    Step::Cap { after, .. } if !after.is_zero() => saw("cut in the middle of a line"),
+                    Step::Cap { .. } => saw("beyond the cap"),
+                    _ => {}
+                }
+            }
+            if bill.retainer.is_some_and(|statement| statement.brought > 0) {
+                saw("rolled over");
+            }
+            if bill.retainer.is_some_and(|statement| statement.lapsed > 0 && statement.kept > 0) {
+                saw("lapsed in part");
+            }
+            if bill.taxes.len() > 1 {
+                saw("two taxes");
+            }
+        }
+    }
+    assert_eq!(reached.len(), 19, "{reached:?}");
+    assert!(reached.values().all(|times| *times >= 5), "{reached:?}");
 }
