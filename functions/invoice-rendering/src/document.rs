@@ -131,6 +131,8 @@ fn decimal(value: Decimal, decimals: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use portico_domain::billing::LineKind;
+
     use super::*;
 
     #[test]
@@ -142,5 +144,54 @@ mod tests {
         assert_eq!(text("120", 2), "120.00");
         assert_eq!(text("87.125", 2), "87.125");
         assert_eq!(date("2026-11-02".parse().unwrap()), "2 November 2026");
+    }
+
+    fn eur(minor: i64) -> Money {
+        Money::from_minor(minor, "EUR".parse().unwrap())
+    }
+
+    #[test]
+    fn a_line_can_be_checked_by_hand_whatever_it_counts() {
+        let hours = Line {
+            kind: LineKind::Work,
+            entry: None,
+            worked_on: "2026-11-02".parse().unwrap(),
+            person: "Ada".to_owned(),
+            description: "#image(\"/etc/passwd\")".to_owned(),
+            minutes: 90,
+            quantity: Decimal::new(15, 1),
+            unit: Unit::Hour,
+            rate: Decimal::from(60),
+            reductions: vec![
+                Reduction { reason: ReductionReason::Discount("Loyal".to_owned()), amount: eur(900) },
+                Reduction { reason: ReductionReason::Cap, amount: eur(2_100) },
+            ],
+            amount: eur(6_000),
+            treatment: None,
+        };
+        let shown = line(&hours);
+        assert_eq!((shown.quantity.as_str(), shown.unit_price.as_str()), ("1.50 h", "60.00"));
+        let details = ["2 November 2026 · Ada · 90 min", "Loyal: -9.00", "Above the agreed maximum: -21.00"];
+        assert_eq!(shown.details, details);
+        assert_eq!(shown.description, hours.description);
+        let minutes = Line { unit: Unit::Minute, quantity: Decimal::from(90), ..hours.clone() };
+        assert_eq!(line(&minutes).quantity, "90 min");
+        let fee = Line { unit: Unit::Piece, quantity: Decimal::ONE, minutes: 0, ..hours.clone() };
+        assert_eq!(
+            (line(&fee).quantity, line(&fee).details.remove(0)),
+            ("1".into(), "2 November 2026 · Ada".into())
+        );
+        // Only what is on the page is explained.
+        assert_eq!(notes(&[fee]), [""; 0]);
+        assert_eq!(notes(&[hours.clone()]).len(), 1);
+        assert_eq!(notes(&[hours, minutes]).len(), 2);
+    }
+
+    #[test]
+    fn a_tax_says_why_it_is_none() {
+        let label = |treatment| tax(&TaxSum { treatment, base: eur(100), tax: eur(0) }).label;
+        assert_eq!(label(Treatment::Taxed(Decimal::new(190, 1).try_into().unwrap())), "VAT 19%");
+        assert_eq!(label(Treatment::ReverseCharge), "VAT: reverse charge");
+        assert_eq!(label(Treatment::Exempt), "VAT: exempt");
     }
 }

@@ -472,3 +472,53 @@ fn a_derivation_bills_each_part_of_an_entry_once() {
     short.lines.pop();
     assert_eq!(replay(&short), Err(Mismatch::Incomplete(1)));
 }
+
+/// A derivation in which everything fits but for one step.
+fn assert_refused(forged: &Derivation, why: Mismatch) {
+    assert_eq!(replay(forged), Err(why));
+}
+
+#[test]
+fn a_derivation_with_a_wrong_product_is_refused() {
+    let mut exempt = clauses("60", "0");
+    exempt.taxes = Taxes::uniform(Treatment::Exempt);
+    let mut forged = case_bill(exempt, &entries(&[5])).derivation;
+    let Step::Price { after, .. } = &mut forged.lines[0].steps[2] else { panic!("no price") };
+    *after += Decimal::new(1, 2);
+    forged.taxes[0].base = eur("4.81");
+    assert_refused(&forged, Mismatch::Step { line: 0, step: 2 });
+}
+
+#[test]
+fn a_derivation_with_a_wrong_increment_is_refused() {
+    let in_steps_of = |step| {
+        let increment = Increment { step, ..Increment::AS_LOGGED };
+        case_bill(Clauses { increment, ..clauses("60", "0") }, &entries(&[5])).derivation
+    };
+    let (quarter, mut forged) = (in_steps_of(IncrementStep::Quarter), in_steps_of(IncrementStep::Half));
+    let Step::Increment { increment: agreed, .. } = quarter.lines[0].steps[1] else { panic!("no increment") };
+    let Step::Increment { increment, .. } = &mut forged.lines[0].steps[1] else { panic!("no increment") };
+    *increment = agreed;
+    assert_refused(&forged, Mismatch::Step { line: 0, step: 1 });
+}
+
+#[test]
+fn a_derivation_that_goes_beyond_the_cap_is_refused() {
+    let mut capped = clauses("60", "0");
+    capped.cap = Some(Cap { limit: eur("100.00").try_into().unwrap(), span: CapSpan::Lifetime });
+    let mut forged = case_bill(capped, &entries(&[60, 60])).derivation;
+    assert!(matches!(forged.lines[1].steps.pop(), Some(Step::Cap { .. })));
+    forged.taxes[0].base = eur("120.00");
+    assert_refused(&forged, Mismatch::Step { line: 1, step: 3 });
+}
+
+#[test]
+fn a_derivation_with_a_wrong_taxable_amount_is_refused() {
+    let mut forged = case_bill(clauses("60", "0"), &entries(&[60])).derivation;
+    (forged.taxes[0].base, forged.taxes[0].treatment) = (eur("59.99"), Treatment::Taxed(decimal("0")));
+    assert_refused(&forged, Mismatch::Tax(0));
+    // Nor is a line left without a tax.
+    let mut untaxed = case_bill(clauses("60", "0"), &entries(&[60])).derivation;
+    untaxed.taxes.clear();
+    assert_refused(&untaxed, Mismatch::Tax(0));
+}
