@@ -183,7 +183,7 @@ mod tests {
         );
         // Only what is on the page is explained.
         assert_eq!(notes(&[fee]), [""; 0]);
-        assert_eq!(notes(&[hours.clone()]).len(), 1);
+        assert_eq!(notes(std::slice::from_ref(&hours)).len(), 1);
         assert_eq!(notes(&[hours, minutes]).len(), 2);
     }
 
