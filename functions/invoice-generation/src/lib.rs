@@ -105,7 +105,7 @@ async fn bill(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<Option<Billabl
     let contracts = deps.store.contracts(tenant).await?;
     let contract = contracts::in_force(&contracts, closed_at).ok_or(InvoicingError::NoContract(id))?.clone();
     let entries = deps.store.time_entries(tenant, id).await?;
-    match billing::price(&contract, &entries) {
+    match billing::price_case(&contract, id, contract.day_of(closed_at), &entries) {
         Ok(bill) => Ok(Some(Billable { case, account, contract, bill })),
         Err(PricingError::NothingToBill) => {
             tracing::info!(case = %id, "nothing billable was logged");

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use portico_domain::{
     Money,
-    billing::{Invoice, Line},
+    billing::{Invoice, Line, Reduction, ReductionReason, TaxSum, Treatment, Unit},
 };
 use portico_invoice::{Document, Fact, Kind, Language, Party, TaxLine};
 use rust_decimal::Decimal;
@@ -30,34 +30,66 @@ pub(crate) fn of(invoice: &Invoice, seller: &Party) -> Document {
         currency: invoice.currency.code().to_owned(),
         lines: invoice.lines.iter().map(line).collect(),
         net: money(invoice.net),
-        taxes: vec![TaxLine {
-            label: format!("VAT {}%", invoice.tax_percent.normalize()),
-            base: money(invoice.net),
-            amount: money(invoice.tax),
-        }],
+        taxes: invoice.tax_sums().iter().map(tax).collect(),
         gross: money(invoice.gross),
         prepaid: None,
         amount_due: money(invoice.gross),
         payment: vec![Fact { label: "Reference".to_owned(), value: invoice.number.as_str().to_owned() }],
-        notes: vec![
-            "Each position bills the hours shown: minutes divided by 60, rounded to two decimals, times the hourly \
-             rate."
-                .to_owned(),
-        ],
+        notes: notes(&invoice.lines),
         imprint: Vec::new(),
         issued_at: invoice.issued_at,
         language: Language::English,
     }
 }
 
+fn tax(sum: &TaxSum) -> TaxLine {
+    let label = match sum.treatment {
+        Treatment::Taxed(percent) => format!("VAT {percent}%"),
+        Treatment::ReverseCharge => "VAT: reverse charge".to_owned(),
+        Treatment::Exempt => "VAT: exempt".to_owned(),
+    };
+    TaxLine { label, base: money(sum.base), amount: money(sum.tax) }
+}
+
+/// How the quantities on the page come about.
+fn notes(lines: &[Line]) -> Vec<String> {
+    let has = |unit| lines.iter().any(|line| line.unit == unit);
+    let hours = "Each position bills the hours shown: minutes divided by 60, rounded to two decimals, times the hourly \
+                 rate.";
+    let minutes = "Positions in minutes bill each minute at a sixtieth of the hourly rate.";
+    [(Unit::Hour, hours), (Unit::Minute, minutes)]
+        .into_iter()
+        .filter(|(unit, _)| has(*unit))
+        .map(|(_, note)| note.to_owned())
+        .collect()
+}
+
+fn quantity(line: &Line) -> String {
+    match line.unit {
+        Unit::Hour => format!("{:.2} h", line.quantity),
+        Unit::Minute => format!("{} min", line.quantity.normalize()),
+        Unit::Piece => line.quantity.normalize().to_string(),
+    }
+}
+
+fn reduction(less: &Reduction) -> String {
+    let reason = match &less.reason {
+        ReductionReason::Discount(name) => name,
+        ReductionReason::Cap => "Above the agreed maximum",
+    };
+    format!("{reason}: -{}", money(less.amount))
+}
+
 fn line(line: &Line) -> portico_invoice::Line {
-    let who = [date(line.worked_on), line.person.clone(), format!("{} min", line.minutes)];
-    let details = who.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
+    let minutes = if line.minutes == 0 { String::new() } else { format!("{} min", line.minutes) };
+    let who = [date(line.worked_on), line.person.clone(), minutes];
+    let who = who.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" · ");
+    let details = std::iter::once(who).chain(line.reductions.iter().map(reduction)).collect();
     let description = if line.description.is_empty() { "Work on the case" } else { &line.description };
     portico_invoice::Line {
         description: description.to_owned(),
-        details: vec![details],
-        quantity: format!("{:.2} h", line.hours),
+        details,
+        quantity: quantity(line),
         unit_price: decimal(line.rate, line.amount.currency().decimals()),
         amount: money(line.amount),
     }
@@ -99,6 +131,8 @@ fn decimal(value: Decimal, decimals: u32) -> String {
 
 #[cfg(test)]
 mod tests {
+    use portico_domain::billing::LineKind;
+
     use super::*;
 
     #[test]
@@ -110,5 +144,54 @@ mod tests {
         assert_eq!(text("120", 2), "120.00");
         assert_eq!(text("87.125", 2), "87.125");
         assert_eq!(date("2026-11-02".parse().unwrap()), "2 November 2026");
+    }
+
+    fn eur(minor: i64) -> Money {
+        Money::from_minor(minor, "EUR".parse().unwrap())
+    }
+
+    #[test]
+    fn a_line_can_be_checked_by_hand_whatever_it_counts() {
+        let hours = Line {
+            kind: LineKind::Work,
+            entry: None,
+            worked_on: "2026-11-02".parse().unwrap(),
+            person: "Ada".to_owned(),
+            description: "#image(\"/etc/passwd\")".to_owned(),
+            minutes: 90,
+            quantity: Decimal::new(15, 1),
+            unit: Unit::Hour,
+            rate: Decimal::from(60),
+            reductions: vec![
+                Reduction { reason: ReductionReason::Discount("Loyal".to_owned()), amount: eur(900) },
+                Reduction { reason: ReductionReason::Cap, amount: eur(2_100) },
+            ],
+            amount: eur(6_000),
+            treatment: None,
+        };
+        let shown = line(&hours);
+        assert_eq!((shown.quantity.as_str(), shown.unit_price.as_str()), ("1.50 h", "60.00"));
+        let details = ["2 November 2026 · Ada · 90 min", "Loyal: -9.00", "Above the agreed maximum: -21.00"];
+        assert_eq!(shown.details, details);
+        assert_eq!(shown.description, hours.description);
+        let minutes = Line { unit: Unit::Minute, quantity: Decimal::from(90), ..hours.clone() };
+        assert_eq!(line(&minutes).quantity, "90 min");
+        let fee = Line { unit: Unit::Piece, quantity: Decimal::ONE, minutes: 0, ..hours.clone() };
+        assert_eq!(
+            (line(&fee).quantity, line(&fee).details.remove(0)),
+            ("1".into(), "2 November 2026 · Ada".into())
+        );
+        // Only what is on the page is explained.
+        assert_eq!(notes(&[fee]), [""; 0]);
+        assert_eq!(notes(std::slice::from_ref(&hours)).len(), 1);
+        assert_eq!(notes(&[hours, minutes]).len(), 2);
+    }
+
+    #[test]
+    fn a_tax_says_why_it_is_none() {
+        let label = |treatment| tax(&TaxSum { treatment, base: eur(100), tax: eur(0) }).label;
+        assert_eq!(label(Treatment::Taxed(Decimal::new(190, 1).try_into().unwrap())), "VAT 19%");
+        assert_eq!(label(Treatment::ReverseCharge), "VAT: reverse charge");
+        assert_eq!(label(Treatment::Exempt), "VAT: exempt");
     }
 }

@@ -4,7 +4,13 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use crate::{AccountId, ContractId, Currency, SalesforceId};
+use crate::{
+    AccountId, ContractId, Currency, SalesforceId,
+    billing::{
+        CardRate, Clauses, Criteria, HoursPolicy, Increment, Markup, Mode, Percent, RateCard, Rates, Taxes,
+        Terms, TermsError, Treatment, UnitPrice,
+    },
+};
 
 /// Most rates of one contract that are taken over, and most milestones.
 pub const PARTS_MAX: usize = 200;
@@ -88,6 +94,44 @@ impl Contract {
     /// Whether it holds on `day`.
     pub fn holds_on(&self, day: Date) -> bool {
         self.valid_from <= day && self.valid_to.is_none_or(|last| day <= last)
+    }
+}
+
+impl Contract {
+    /// What it says about money: time and materials. Each entry is rounded to no more than the minute, its hours are
+    /// those on the page, and one tax is taken on everything.
+    ///
+    /// # Errors
+    /// [`TermsError`] if one cannot bill by it: a rate or tax out of bounds, an unknown time zone.
+    pub fn terms(&self) -> Result<Terms, TermsError> {
+        let rates = self.rates.iter().filter(|rate| !rate.role.trim().is_empty()).map(Rate::of_card);
+        let card = RateCard::new(self.hourly_rate.try_into()?, rates.collect::<Result<_, _>>()?)?;
+        let tax = Percent::try_from(self.tax_percent)?;
+        Terms::try_from(Clauses {
+            currency: self.currency,
+            zone: self.time_zone.parse()?,
+            mode: Mode::Case,
+            rates: Rates::Card(card),
+            after_hours: None,
+            increment: Increment::AS_LOGGED,
+            hours: HoursPolicy::Shown,
+            blocks: Vec::new(),
+            markup: Markup::try_from(Decimal::ZERO)?,
+            discounts: Vec::new(),
+            minimum_charge: None,
+            cap: None,
+            taxes: Taxes::uniform(Treatment::Taxed(tax)),
+            payment_terms_days: self.payment_terms_days,
+            purchase_order: self.purchase_order.clone(),
+            late_fee: None,
+        })
+    }
+}
+
+impl Rate {
+    fn of_card(&self) -> Result<CardRate, TermsError> {
+        let price = UnitPrice::try_from(self.hourly_rate)?;
+        Ok(CardRate { criteria: Criteria::role(&self.role), price, from: self.valid_from })
     }
 }
 

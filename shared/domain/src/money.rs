@@ -137,6 +137,17 @@ impl Money {
         Ok(Self { minor, ..self })
     }
 
+    /// The difference, if both are of one currency and it fits.
+    pub fn minus(self, other: Self) -> Result<Self, MoneyError> {
+        self.plus(other.negated()?)
+    }
+
+    /// The same amount the other way round: what a credit note says.
+    pub fn negated(self) -> Result<Self, MoneyError> {
+        let minor = self.minor.checked_neg().ok_or(MoneyError::OutOfRange)?;
+        Ok(Self { minor, ..self })
+    }
+
     /// The sum of `amounts`, zero if there are none.
     pub fn sum(currency: Currency, amounts: impl IntoIterator<Item = Self>) -> Result<Self, MoneyError> {
         amounts.into_iter().try_fold(Self::zero(currency), Self::plus)

@@ -9,7 +9,7 @@ use fake_salesforce::demo::{AGENT_NAME, BRIGHTWATER, NORDHAVEN};
 use portico_conformance::isolation::Role;
 use portico_domain::{
     AccountId, CaseId, EntryId, FileId, UserId,
-    billing::{self, Invoice, TimeEntry},
+    billing::{self, Invoice, Particulars, TimeEntry},
     cases::Case,
     events::{Event, Fact},
     files::{File, FileState, Verdict},
@@ -366,13 +366,14 @@ impl Scene {
             minutes: 90,
             description: words.to_owned(),
             person: AGENT_NAME.to_owned(),
+            particulars: Particulars::default(),
             billable: true,
             deleted: false,
             created_at: now,
             modstamp: now,
             version: 1,
         };
-        let bill = billing::price(&contract, &[worked]).unwrap();
+        let bill = billing::price_case(&contract, case, contract.day_of(now), &[worked]).unwrap();
         let company: Account = self.store.account(&tenant).await.unwrap().unwrap();
         let case = self.case(account, case).await;
         let count = self.store.next_in_series("isolation").await.unwrap();

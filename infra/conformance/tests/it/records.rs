@@ -6,7 +6,7 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use portico_domain::{
     CaseId, ContractId, InvoiceId,
-    billing::{self, Invoice},
+    billing::{self, Bill, Invoice},
     cases::{Case, CaseFilter, CaseSummary, Happening, Openness, TimelineEntry},
     contracts::Contract,
     events::{Event, Fact},
@@ -451,8 +451,12 @@ fn closed() -> Case {
     case(closed_case(), "Resolved", true)
 }
 
+fn bill(contract: &Contract) -> Bill {
+    billing::price_case(contract, closed_case(), contract.day_of(now()), &time_entries()).unwrap()
+}
+
 fn issue(case: &Case, count: u64) -> Invoice {
-    let bill = billing::price(&contract(), &time_entries()).unwrap();
+    let bill = bill(&contract());
     let company = Account { id: case.account, ..company() };
     Invoice::issue(bill, count, &contract(), case, &company, now())
 }
@@ -461,7 +465,7 @@ fn issue(case: &Case, count: u64) -> Invoice {
 async fn attempt(scene: &Scene, case: CaseId, contract: &Contract) -> Result<InvoiceId, IssueError> {
     let case = scene.store.case(&own(), case).await?.unwrap().touched(now());
     let count = scene.store.next_in_series("invoices/2026").await?;
-    let bill = billing::price(contract, &time_entries()).unwrap();
+    let bill = bill(contract);
     let invoice = Invoice::issue(bill, count, contract, &case, &company(), now());
     let (id, number) = (invoice.id, invoice.number.as_str().to_owned());
     let happening = Happening::Invoiced { invoice: id, number };

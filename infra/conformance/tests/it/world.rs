@@ -8,7 +8,7 @@ use lambda_runtime::{Context, LambdaEvent};
 use portico_aws::{BootError, Cloud, Function, Settings};
 use portico_domain::{
     AccountId, CaseId, Clock, ContractId, EntryId, FileId, SalesforceId, UserId,
-    billing::{self, Invoice, TimeEntry},
+    billing::{self, Invoice, Particulars, TimeEntry},
     cases::{Author, Case, CaseFilter, CaseSummary, Reading, Side, Status, TimelineEntry},
     contracts::Contract,
     files::{Comparison, Declaration, File, FileRules, Space, Uploader, Verdict},
@@ -341,9 +341,10 @@ impl World {
 
     /// Issues the invoice of the closed case.
     pub async fn issue_invoice(&self) -> Invoice {
-        let bill = billing::price(&contract(), &time_entries()).unwrap();
+        let (contract, day) = (contract(), contract().day_of(now()));
+        let bill = billing::price_case(&contract, closed_case(), day, &time_entries()).unwrap();
         let case = self.case(closed_case()).await;
-        let invoice = Invoice::issue(bill, 1, &contract(), &case, &company(), now());
+        let invoice = Invoice::issue(bill, 1, &contract, &case, &company(), now());
         self.store.save_invoice(&invoice, &[]).await.unwrap();
         invoice
     }
@@ -500,6 +501,7 @@ pub fn time_entries() -> [TimeEntry; 2] {
         minutes,
         description: description.to_owned(),
         person: "Sam Keller".to_owned(),
+        particulars: Particulars::default(),
         billable: true,
         deleted: false,
         created_at: "2026-11-18T17:00:00Z".parse().unwrap(),

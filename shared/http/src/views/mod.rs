@@ -55,9 +55,10 @@ pub struct InvoiceView {
     pub case_number: Option<String>,
     /// Sum of the lines.
     pub net: MoneyView,
-    /// Tax in percent.
+    /// Tax in percent; absent if parts of it are taxed differently.
     #[schema(pattern = r"^[0-9]+(\.[0-9]+)?$", example = "19")]
-    pub tax_percent: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax_percent: Option<String>,
     /// Tax.
     pub tax: MoneyView,
     /// What is owed.
@@ -108,7 +109,7 @@ impl InvoiceView {
             case: invoice.case.to_string(),
             case_number: invoice.case_number.clone(),
             net: invoice.net.into(),
-            tax_percent: invoice.tax_percent.to_string(),
+            tax_percent: invoice.tax_percent.map(|percent| percent.to_string()),
             tax: invoice.tax.into(),
             gross: invoice.gross.into(),
             issued_on: invoice.issued_on,
@@ -131,7 +132,7 @@ impl From<&Line> for LineView {
             person: line.person.clone(),
             description: line.description.clone(),
             minutes: line.minutes,
-            hours: line.hours.to_string(),
+            hours: line.quantity.to_string(),
             rate: line.rate.to_string(),
             amount: line.amount.into(),
         }

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, civil::Date};
 use portico_domain::{
     CaseId, ContractId, EntryId, SalesforceId,
-    billing::TimeEntry,
+    billing::{Particulars, TimeEntry},
     cases::{Reading, RelatedContract, Status},
 };
 use rust_decimal::Decimal;
@@ -189,6 +189,8 @@ impl TimeEntryRecord {
             minutes: i64::try_from(minutes).map_err(|_| Unusable::Number("Minutes__c"))?,
             description: self.description.clone().unwrap_or_default(),
             person: self.person.clone().unwrap_or_default(),
+            // No field of the portal's objects says more.
+            particulars: Particulars::default(),
             billable: self.billable,
             deleted: self.is_deleted,
             created_at: self.created_date,
