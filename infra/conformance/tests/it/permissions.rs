@@ -212,7 +212,7 @@ fn indexes_are_granted_where_there_are_some() {
 }
 
 /// Rights that no sample event uses, with the reason why they are needed all the same.
-const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 4] = [
+const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 12] = [
     (
         "archive-assembly",
         "s3:GetObject",
@@ -236,6 +236,49 @@ const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 4] = [
         "dynamodb:GetItem",
         "CasesTable",
         "a repetition answers from the case that the first attempt left behind",
+    ),
+    (
+        "case-listing",
+        "dynamodb:GetItem",
+        "FilesTable",
+        "a timeline that names files is asked for in the tests of who sees them",
+    ),
+    (
+        "case-submission",
+        "s3:AbortMultipartUpload",
+        "FilesBucket",
+        "a large file that comes with a case that there is already is given up",
+    ),
+    (
+        "event-relay",
+        "sqs:SendMessage",
+        "ArchivesQueue",
+        "an archive that was asked for is put together; the journey asks for one",
+    ),
+    (
+        "presigned-uploads",
+        "dynamodb:GetItem",
+        "AccountsTable",
+        "people of the consultancy name the account to whose case they add a file",
+    ),
+    ("presigned-uploads", "s3:AbortMultipartUpload", "FilesBucket", "an upload in parts is given up"),
+    (
+        "presigned-uploads",
+        "s3:GetObject",
+        "FilesBucket",
+        "parts whose joining was not answered: the object may be there",
+    ),
+    (
+        "presigned-uploads",
+        "s3:ListBucket",
+        "FilesBucket",
+        "parts whose joining was not answered: the object may not be there",
+    ),
+    (
+        "presigned-uploads",
+        "s3:ListMultipartUploadParts",
+        "FilesBucket",
+        "which parts are there is asked by the journey, after a break",
     ),
 ];
 

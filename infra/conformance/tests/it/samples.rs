@@ -285,7 +285,7 @@ fn masked_link(text: String) -> String {
     let query: Vec<String> = query
         .split('&')
         .map(|pair| match pair.split_once('=') {
-            Some((name @ ("X-Amz-Credential" | "X-Amz-Date" | "X-Amz-Signature"), _)) => {
+            Some((name @ ("X-Amz-Credential" | "X-Amz-Date" | "X-Amz-Signature" | "uploadId"), _)) => {
                 format!("{name}=...")
             }
             _ => pair.to_owned(),

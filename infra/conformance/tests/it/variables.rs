@@ -38,6 +38,9 @@ async fn every_function_starts_with_its_variables_and_refuses_to_without_any_of_
     assert_eq!(met.len(), OPTIONAL.len(), "not optional any more, or gone: {met:?}");
 }
 
+/// What GuardDuty says, which is written as variables are.
+const VERDICTS: [&str; 3] = ["NO_THREATS_FOUND", "THREATS_FOUND", "ACCESS_DENIED"];
+
 /// Settings are named by a `const` or a literal; each that stands in a function's code has to be in the template.
 #[test]
 fn every_variable_that_the_code_names_is_in_the_template() {
@@ -49,7 +52,7 @@ fn every_variable_that_the_code_names_is_in_the_template() {
         for file in source {
             let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
             let literals = text.split('"').skip(1).step_by(2);
-            for literal in literals.filter(|literal| is_variable(literal)) {
+            for literal in literals.filter(|literal| is_variable(literal) && !VERDICTS.contains(literal)) {
                 assert!(function.variables().contains_key(literal), "{}: {literal}", function.binary);
                 named += 1;
             }
