@@ -106,7 +106,7 @@ mod tests {
         "2026-11-22T09:30:00Z".parse().unwrap()
     }
 
-    const ZEROS: [u8; 1 << 20] = [0; 1 << 20];
+    static ZEROS: [u8; 1 << 20] = [0; 1 << 20];
 
     /// Writes to the end of `file`, and leaves a hole for zeros.
     fn append(file: &mut File, bytes: &Bytes) {

@@ -154,34 +154,32 @@ async fn to_writer(deps: &Deps, event: &Event) -> Result<(), QueueError> {
 #[serde(tag = "type")]
 enum News {
     #[serde(rename = "case.changed")]
-    CaseChanged { case: String, version: u64 },
+    Case { case: String, version: u64 },
     #[serde(rename = "invoice.changed")]
-    InvoiceChanged { invoice: String },
+    Invoice { invoice: String },
     /// For whoever uploads it.
     #[serde(rename = "file.changed")]
-    FileChanged { file: String },
+    File { file: String },
     /// For whoever asked for it.
     #[serde(rename = "archive.changed")]
-    ArchiveChanged { archive: String, version: u64 },
+    Archive { archive: String, version: u64 },
 }
 
 impl News {
     fn of(event: &Event) -> Option<Self> {
         match &event.fact {
-            Fact::CaseSubmitted { case, .. } => {
-                Some(Self::CaseChanged { case: case.to_string(), version: 1 })
-            }
+            Fact::CaseSubmitted { case, .. } => Some(Self::Case { case: case.to_string(), version: 1 }),
             Fact::CaseChanged { case, version }
             | Fact::CaseAmended { case, version }
             | Fact::CommentAdded { case, version, .. } => {
-                Some(Self::CaseChanged { case: case.to_string(), version: *version })
+                Some(Self::Case { case: case.to_string(), version: *version })
             }
             Fact::InvoiceIssued { invoice, .. } | Fact::InvoiceRendered { invoice, .. } => {
-                Some(Self::InvoiceChanged { invoice: invoice.to_string() })
+                Some(Self::Invoice { invoice: invoice.to_string() })
             }
-            Fact::FileChecked { file, .. } => Some(Self::FileChanged { file: file.to_string() }),
+            Fact::FileChecked { file, .. } => Some(Self::File { file: file.to_string() }),
             Fact::ArchiveChanged { archive, version, .. } => {
-                Some(Self::ArchiveChanged { archive: archive.to_string(), version: *version })
+                Some(Self::Archive { archive: archive.to_string(), version: *version })
             }
             // A change of the case is announced by itself.
             Fact::CaseClosed { .. }
@@ -207,9 +205,9 @@ impl News {
 
     fn is_for(&self, viewer: &Viewer, event: &Event) -> bool {
         match self {
-            Self::CaseChanged { .. } => viewer.may_see(&event.audience),
-            Self::InvoiceChanged { .. } => viewer.may_see_invoices(),
-            Self::FileChanged { .. } | Self::ArchiveChanged { .. } => {
+            Self::Case { .. } => viewer.may_see(&event.audience),
+            Self::Invoice { .. } => viewer.may_see_invoices(),
+            Self::File { .. } | Self::Archive { .. } => {
                 event.fact.awaited_by().is_some_and(|user| user == viewer.user())
             }
         }

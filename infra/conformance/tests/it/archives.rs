@@ -513,6 +513,7 @@ async fn fill(world: &World, sizes: impl IntoIterator<Item = usize>) -> Space {
 }
 
 /// Puts an archive of files of these sizes together in a process of its own.
+#[expect(clippy::print_stdout, reason = "what it cost is what the test shows")]
 async fn measure(sizes: impl IntoIterator<Item = usize>) -> (Cost, World, Archive) {
     let world = clear(World::start_at(portico_aws::system_clock()).await).await;
     let started = Instant::now();
