@@ -101,11 +101,17 @@ fn what_expires_is_swept_and_the_rest_can_be_restored() {
         let properties = tables[by_variable[table.setting()].first().unwrap().as_str()];
         let expires = matches!(
             table,
-            Table::Idempotency | Table::Outbox | Table::Connections | Table::LiveTickets | Table::SyncRuns
+            Table::Archives
+                | Table::Idempotency
+                | Table::Outbox
+                | Table::Connections
+                | Table::LiveTickets
+                | Table::SyncRuns
         );
         let expiry = properties["TimeToLiveSpecification"]["AttributeName"].as_str();
         assert_eq!(expiry, expires.then_some("expires_at"), "{table:?}");
-        let passing = matches!(table, Table::Idempotency | Table::Connections | Table::LiveTickets);
+        let passing =
+            matches!(table, Table::Archives | Table::Idempotency | Table::Connections | Table::LiveTickets);
         let restorable = properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] == true;
         assert_eq!(restorable, !passing, "{table:?}");
         let streams = properties["StreamSpecification"]["StreamViewType"].as_str();
