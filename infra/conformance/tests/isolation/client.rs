@@ -104,7 +104,7 @@ pub fn body(operation: &str, words: &str) -> Option<Value> {
         "POST /cases/{caseId}/reopen" => Some(json!({})),
         "POST /cases/{caseId}/comments" => Some(json!({ "body": words })),
         "PATCH /files/{fileId}" => Some(json!({ "category": "Log" })),
-        "POST /cases/{caseId}/files" => Some(declaration(&format!("{words}.txt"), words)),
+        "POST /cases/{caseId}/files" | "POST /files" => Some(declaration(&format!("{words}.txt"), words)),
         _ => None,
     }
 }
