@@ -14,6 +14,7 @@
 mod content;
 mod erasure;
 mod links;
+mod memory;
 mod parts;
 mod store;
 mod writing;

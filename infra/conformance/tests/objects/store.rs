@@ -182,7 +182,8 @@ fn bucket_name(case: &str) -> String {
     format!("objects-{}-{}", &hash[..16], hex::encode(&number[..8]))
 }
 
-fn bucket(url: &str, name: &str) -> Bucket {
+/// As a function has it.
+pub fn bucket(url: &str, name: &str) -> Bucket {
     let settings = [
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY_ID),

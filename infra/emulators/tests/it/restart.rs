@@ -99,6 +99,14 @@ async fn everything_acknowledged_survives_a_kill() {
     let tokens = sign_in(&clients.cognito, &pool, PASSWORD).await.unwrap().authentication_result.unwrap();
     let body = ByteStream::from_static(b"content");
     clients.s3.put_object().bucket("portico-files").key("file").body(body).send().await.unwrap();
+    let begun =
+        clients.s3.create_multipart_upload().bucket("portico-files").key("parts").send().await.unwrap();
+    let upload = begun.upload_id.unwrap();
+    let part = clients.s3.upload_part().bucket("portico-files").key("parts").upload_id(&upload);
+    part.part_number(1).body(ByteStream::from_static(b"part")).send().await.unwrap();
+    let objects = directory.path().join("data/objects");
+    // What a write in the middle leaves behind.
+    std::fs::write(objects.join("unfinished"), b"par").unwrap();
     process.kill();
 
     // The files are read here before another process serves them.
@@ -115,6 +123,9 @@ async fn everything_acknowledged_survives_a_kill() {
     assert_eq!(waiting, ["waiting"], "the other one is still in flight");
     let object = clients.s3.get_object().bucket("portico-files").key("file").send().await.unwrap();
     assert_eq!(object.body.collect().await.unwrap().to_vec(), b"content");
+    let parts = clients.s3.list_parts().bucket("portico-files").key("parts").upload_id(&upload).send().await;
+    assert_eq!(parts.unwrap().parts().len(), 1);
+    assert_eq!(std::fs::read_dir(objects).unwrap().count(), 2, "the object, the part and nothing else");
     let same = find_pool(&clients, &process.aws).await;
     assert_eq!((&same.id, &same.client_id), (&pool.id, &pool.client_id));
     sign_in(&clients.cognito, &same, PASSWORD).await.unwrap().authentication_result.unwrap();
