@@ -5,11 +5,12 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, ContractId, Currency, SalesforceId,
+    AccountId, ContractId, Currency, Money, SalesforceId,
     billing::{
-        CardRate, Clauses, Criteria, HoursPolicy, Increment, Markup, Mode, Percent, RateCard, Rates, Taxes,
-        Terms, TermsError, Treatment, UnitPrice,
+        Agreement, CardRate, Clauses, Criteria, Delivery, HoursPolicy, Increment, Markup, Mode, Percent,
+        RateCard, Rates, Taxes, Terms, TermsError, Treatment, UnitPrice,
     },
+    cases::Case,
 };
 
 /// Most rates of one contract that are taken over, and most milestones.
@@ -125,6 +126,31 @@ impl Contract {
             purchase_order: self.purchase_order.clone(),
             late_fee: None,
         })
+    }
+}
+
+impl Contract {
+    /// All versions of its terms.
+    ///
+    /// # Errors
+    /// [`TermsError`] if one cannot bill by it.
+    pub fn agreement(&self) -> Result<Agreement, TermsError> {
+        self.terms().map(Agreement::always)
+    }
+
+    /// The milestones that were delivered. Milestones name cases as Salesforce does; of those, `case` is recognised.
+    pub fn deliveries(&self, case: Option<&Case>) -> Vec<Delivery> {
+        let recognised = |record: &SalesforceId| case.filter(|case| case.salesforce_id == Some(*record));
+        let delivery = |milestone: &Milestone| {
+            Some(Delivery {
+                salesforce_id: milestone.salesforce_id,
+                case: milestone.case.as_ref().and_then(recognised).map(|case| case.id),
+                delivered_on: milestone.completed_on?,
+                name: milestone.name.clone(),
+                fee: Money::rounded(milestone.amount, self.currency).ok()?,
+            })
+        };
+        self.milestones.iter().filter_map(delivery).collect()
     }
 }
 

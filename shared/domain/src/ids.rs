@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::{Random, SalesforceId};
+use crate::{Random, SalesforceId, billing::Scope};
 
 /// The text is not an identifier of the expected kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -117,6 +117,14 @@ id!(
     /// An invoice.
     InvoiceId, "inv_"
 );
+id!(
+    /// A credit note.
+    CreditNoteId, "cn_"
+);
+id!(
+    /// A question about a position of an invoice, or a dispute.
+    DisputeId, "dsp_"
+);
 
 id!(
     /// One run of the work that holds the portal against Salesforce.
@@ -170,9 +178,12 @@ fn sorted_by(at: Timestamp, name: &str) -> Uuid {
 }
 
 impl InvoiceId {
-    /// The one invoice of a case under a contract. Whoever generates it, however often, generates this id.
-    pub fn of_case(account: AccountId, contract: ContractId, case: CaseId) -> Self {
-        let name = format!("invoice/{account}/{contract}/{case}");
+    /// The one invoice of a case or a month under a contract. Whoever generates it, however often, generates this id.
+    pub fn of(account: AccountId, contract: ContractId, scope: Scope) -> Self {
+        let name = match scope {
+            Scope::Case { case, .. } => format!("invoice/{account}/{contract}/{case}"),
+            Scope::Period(period) => format!("invoice/{account}/{contract}/{period}"),
+        };
         Self(Uuid::new_v5(&FROM_SALESFORCE, name.as_bytes()))
     }
 }

@@ -17,7 +17,10 @@ pub mod salesforce_id;
 pub mod text;
 mod time;
 
-pub use ids::{AccountId, ArchiveId, CaseId, ContractId, EntryId, EventId, FileId, InvoiceId, RunId, UserId};
+pub use ids::{
+    AccountId, ArchiveId, CaseId, ContractId, CreditNoteId, DisputeId, EntryId, EventId, FileId, InvoiceId,
+    RunId, UserId,
+};
 pub use money::{Currency, Money};
 pub use salesforce_id::SalesforceId;
 pub use time::{Clock, Random};

@@ -26,6 +26,9 @@ pub enum Table {
     AuditHeads,
     Archives,
     Usage,
+    InvoicePositions,
+    CreditNotes,
+    Billing,
 }
 
 impl Table {
@@ -51,6 +54,9 @@ impl Table {
             Self::AuditHeads => "AUDIT_HEADS_TABLE",
             Self::Archives => "ARCHIVES_TABLE",
             Self::Usage => "USAGE_TABLE",
+            Self::InvoicePositions => "INVOICE_POSITIONS_TABLE",
+            Self::CreditNotes => "CREDIT_NOTES_TABLE",
+            Self::Billing => "BILLING_TABLE",
         }
     }
 
@@ -75,6 +81,9 @@ impl Table {
             Self::AuditHeads => ("account", None),
             Self::Archives => ("account", Some("archive")),
             Self::Usage => ("account", Some("entry")),
+            Self::InvoicePositions => ("invoice_key", Some("entry")),
+            Self::CreditNotes => ("account", Some("credit_note")),
+            Self::Billing => ("account_key", Some("entry")),
         }
     }
 }

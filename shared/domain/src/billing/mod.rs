@@ -22,11 +22,13 @@
 //! the case is closed, or the last day of the month.
 
 mod allocation;
+mod assignment;
 mod bill;
 mod caps;
 mod credit_note;
 mod derivation;
 mod discounts;
+mod drafts;
 mod figures;
 mod increments;
 mod invoice;
@@ -43,9 +45,12 @@ mod tests;
 mod work;
 
 pub use allocation::allocate;
+pub use assignment::{Agreed, Agreements, Assigned, AssignmentError, Done};
 pub use bill::{Bill, Carry, Line, LineKind, Reduction, ReductionReason, TimeTotals, Unit};
 pub use caps::{Cap, CapSpan, CapUse};
-pub use credit_note::CreditNote;
+pub use credit_note::{
+    CREDITS_MAX, Credit, CreditError, CreditNote, CreditWish, Credited, Crediting, Credits,
+};
 pub use derivation::{
     CapWorking, Derivation, DiscountRule, DiscountWorking, LineDerivation, Origin, Step, TaxWorking,
 };
@@ -53,11 +58,15 @@ pub use discounts::{
     DISCOUNTS_MAX, Discount, DiscountOn, DiscountSize, VOLUME_STEPS_MAX, VolumeStep, VolumeSteps,
     VolumeStepsError,
 };
+pub use drafts::{ContractBalance, Draft, Fingerprint};
 pub use figures::{
     Factor, FigureError, Markup, NotPositive, Percent, PositiveMoney, Span, SpanError, UnitPrice,
 };
 pub use increments::{Increment, LeastTime, LeastTimeError, Rounding, Step as IncrementStep, Together};
-pub use invoice::{Invoice, InvoiceNumber, Rendered};
+pub use invoice::{
+    Invoice, InvoiceNumber, InvoiceState, Issuing, Positions, Rendered, Series, Settlement, Subject,
+    TooManyPositions,
+};
 pub use late_fees::{LateCharge, LateFee};
 pub use period::{NotAMonth, Period, Scope, UnknownZone, Zone};
 pub use price::{CHARGES_MAX, ENTRIES_MAX, Input, LINES_MAX, PricingError, price, price_case};

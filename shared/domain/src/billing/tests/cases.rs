@@ -191,21 +191,15 @@ fn case_b07_currencies_have_their_own_decimals() {
 
 #[test]
 fn case_b07_a_corrected_entry_after_issue_is_a_credit_note_and_a_new_bill() {
-    let invoice = properties::issued(case_bill(clauses("87.35", "19"), &entries(&[50, 7])));
-    let before = invoice.clone();
-    let number = InvoiceNumber::new(2026, 1);
-    let note = CreditNote::full(
-        &invoice,
-        number,
-        "50 minutes were 40".to_owned(),
-        day("2026-12-01"),
-        invoice.issued_at,
-    )
-    .unwrap();
-    assert_eq!(invoice, before, "an issued invoice is never edited");
-    assert_eq!(note.corrects, invoice.number);
+    let (invoice, positions) = properties::issued(case_bill(clauses("87.35", "19"), &entries(&[50, 7])));
+    let before = (invoice.clone(), positions.clone());
+    let credited = invoice.credit(&positions, CreditWish::Everything, properties::crediting(1));
+    let (credited, note) = credited.unwrap();
+    assert_eq!((invoice.clone(), positions.clone()), before, "an issued invoice is never edited");
+    assert_eq!(credited.state(day("2026-12-24")), InvoiceState::Void);
+    assert_eq!((note.number.as_str(), &note.corrects), ("C2026-000001", &invoice.number));
     assert_eq!(note.gross.plus(invoice.gross).unwrap().minor(), 0);
-    assert_eq!(note.lines[0].quantity, -invoice.lines[0].quantity);
+    assert_eq!(note.lines(&positions).unwrap()[0].quantity, -positions.lines[0].quantity);
     let corrected = case_bill(clauses("87.35", "19"), &entries(&[40, 7]));
     assert_eq!(text(corrected.net), "69.00");
 }

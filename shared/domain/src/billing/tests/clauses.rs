@@ -433,16 +433,6 @@ fn what_was_stored_before_still_reads() {
         ("0.08", Unit::Hour, LineKind::Work)
     );
     assert_eq!(text(line.price().unwrap()), "4.80");
-    let mut invoice =
-        serde_json::to_value(properties::issued(case_bill(clauses("60", "19"), &entries(&[5])))).unwrap();
-    let stored = invoice.as_object_mut().unwrap();
-    stored.remove("taxes");
-    let derivation: Derivation = serde_json::from_value(stored.remove("derivation").unwrap()).unwrap();
-    assert_eq!(replay(&derivation).unwrap().gross, 571);
-    assert_eq!(stored["tax_percent"], "19");
-    let invoice: Invoice = serde_json::from_value(invoice).unwrap();
-    let sum = TaxSum { treatment: Treatment::Taxed(decimal("19")), base: eur("4.80"), tax: eur("0.91") };
-    assert_eq!(invoice.tax_sums(), [sum]);
     // An entry from before anything was known of its time of day.
     let entry = serde_json::to_value(entry(1, 5)).unwrap();
     assert!(entry.get("particulars").is_none());

@@ -1,7 +1,9 @@
 //! What the engine has to show: the reported bugs of others, the cases of the register, and properties of every bill.
 
+mod assignment;
 mod cases;
 mod clauses;
+mod credits;
 mod properties;
 mod reported_bugs;
 mod scenarios;

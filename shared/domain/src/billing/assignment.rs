@@ -1,0 +1,254 @@
+//! Which bill something is on: that of its case, or that of a month of a contract. Nothing is on two.
+//!
+//! What was done is under the contract that holds on its day; of several, under the one that began last. If that
+//! contract is billed by the month on that day, it is on the month's bill, else on its case's. A contract that goes over
+//! from one to the other leaves nothing out: what was done before is billed as it would have been.
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use super::{
+    period::{Period, Scope, Zone},
+    terms::{Agreement, Mode, TermsError},
+    work::{Delivery, Expense, TimeEntry},
+};
+use crate::{ContractId, cases::Case, contracts::Contract};
+
+/// Why nobody can say what is on a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AssignmentError {
+    /// No contract holds on the day on which the case was closed, nor on a day on which it was worked on.
+    #[error("no contract holds on {0}")]
+    NoContract(Date),
+    /// There is no such contract.
+    #[error("there is no contract {0}")]
+    UnknownContract(ContractId),
+    /// The contract that it is under cannot be billed by.
+    #[error("contract {contract} cannot be billed by: {error}")]
+    Terms {
+        /// The contract.
+        contract: ContractId,
+        /// What is wrong with it.
+        error: TermsError,
+    },
+}
+
+/// Everything that is agreed with an account.
+#[derive(Debug)]
+pub struct Agreements<'a> {
+    /// Those that began last first.
+    contracts: Vec<(&'a Contract, Result<Agreement, TermsError>)>,
+}
+
+/// A contract and what it says.
+#[derive(Debug, Clone, Copy)]
+pub struct Agreed<'a> {
+    /// The contract.
+    pub contract: &'a Contract,
+    /// All versions of its terms.
+    pub agreement: &'a Agreement,
+}
+
+/// What one bill is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assigned<'a> {
+    /// What the bill is for.
+    pub scope: Scope,
+    /// The contract.
+    pub contract: &'a Contract,
+    /// Its terms.
+    pub agreement: &'a Agreement,
+    /// What was worked.
+    pub entries: Vec<TimeEntry>,
+    /// What was paid for the client.
+    pub expenses: Vec<Expense>,
+    /// What was delivered for a fixed fee.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What was done for an account, as far as it is known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Time entries.
+    pub entries: Vec<TimeEntry>,
+    /// Expenses.
+    pub expenses: Vec<Expense>,
+}
+
+impl<'a> Agreements<'a> {
+    /// What these contracts say.
+    pub fn of(contracts: &'a [Contract]) -> Self {
+        let mut contracts: Vec<_> =
+            contracts.iter().map(|contract| (contract, contract.agreement())).collect();
+        contracts.sort_by_key(|(contract, _)| std::cmp::Reverse((contract.valid_from, contract.id)));
+        Self { contracts }
+    }
+
+    /// One contract.
+    ///
+    /// # Errors
+    /// [`AssignmentError`] if it is not there or cannot be billed by.
+    pub fn contract(&self, id: ContractId) -> Result<Agreed<'_>, AssignmentError> {
+        let found = self.contracts.iter().find(|(contract, _)| contract.id == id);
+        let (contract, agreement) = found.ok_or(AssignmentError::UnknownContract(id))?;
+        agreed(contract, agreement)
+    }
+
+    /// Every contract that can be billed by, those that began last first.
+    pub fn sound(&self) -> impl Iterator<Item = Agreed<'_>> {
+        self.contracts.iter().filter_map(|(contract, agreement)| agreed(contract, agreement).ok())
+    }
+
+    /// The contract that holds on a day, which may be another day in another contract's time zone.
+    fn holding(&self, day: impl Fn(&Contract) -> Date) -> Option<Result<Agreed<'_>, AssignmentError>> {
+        let found = self.contracts.iter().find(|(contract, _)| contract.holds_on(day(contract)));
+        found.map(|(contract, agreement)| agreed(contract, agreement))
+    }
+
+    /// The contract whose month's bill something of this day is on, if it is on one.
+    fn monthly(&self, day: impl Fn(&Contract) -> Date) -> Result<Option<ContractId>, AssignmentError> {
+        let Some(agreed) = self.holding(&day) else { return Ok(None) };
+        let agreed = agreed?;
+        Ok(agreed.is_monthly_on(day(agreed.contract)).then_some(agreed.contract.id))
+    }
+
+    /// What is on the bill of a case that was closed at a moment; `None` if it is all on the bills of months.
+    ///
+    /// # Errors
+    /// [`AssignmentError`].
+    pub fn of_case(
+        &self,
+        case: &Case,
+        closed_at: Timestamp,
+        done: Done,
+    ) -> Result<Option<Assigned<'_>>, AssignmentError> {
+        let mut entries = Vec::new();
+        let of_case = done.entries.iter().filter(|entry| entry.case == case.id && entry.is_shown());
+        for entry in of_case {
+            if self.monthly(|contract| day_of(contract, entry))?.is_none() {
+                entries.push(entry.clone());
+            }
+        }
+        let mut expenses = Vec::new();
+        for expense in done.expenses.into_iter().filter(|expense| expense.case == Some(case.id)) {
+            if self.monthly(|_| expense.incurred_on)?.is_none() {
+                expenses.push(expense);
+            }
+        }
+        let closing = self.holding(|contract| contract.day_of(closed_at));
+        let (agreed, closed_on) = match closing.transpose()? {
+            Some(agreed) if !agreed.is_monthly_on(agreed.contract.day_of(closed_at)) => {
+                let day = agreed.contract.day_of(closed_at);
+                (agreed, day)
+            }
+            // Billed by the month by now, or under no contract any more: what was done before that is billed by what
+            // held when it was done.
+            other => {
+                let last = entries.iter().max_by_key(|entry| (entry.worked_on, entry.id));
+                let costs = || expenses.iter().map(|expense| expense.incurred_on).max();
+                let Some(day) = last.map(|entry| entry.worked_on).or_else(costs) else {
+                    let closed_on = closed_at.to_zoned(TimeZone::UTC).date();
+                    return if other.is_some() {
+                        Ok(None)
+                    } else {
+                        Err(AssignmentError::NoContract(closed_on))
+                    };
+                };
+                let day_there = |contract: &Contract| last.map_or(day, |entry| day_of(contract, entry));
+                let agreed = self.holding(day_there).ok_or(AssignmentError::NoContract(day))??;
+                (agreed, day_there(agreed.contract))
+            }
+        };
+        let deliveries = agreed.contract.deliveries(Some(case)).into_iter().filter(|delivery| {
+            delivery.case == Some(case.id) && !agreed.is_monthly_on(delivery.delivered_on)
+        });
+        Ok(Some(Assigned {
+            scope: Scope::Case { case: case.id, closed_on },
+            contract: agreed.contract,
+            agreement: agreed.agreement,
+            deliveries: deliveries.collect(),
+            entries,
+            expenses,
+        }))
+    }
+
+    /// What is on the bill of a month of a contract.
+    ///
+    /// # Errors
+    /// [`AssignmentError`].
+    pub fn of_period(
+        &self,
+        contract: ContractId,
+        period: Period,
+        done: Done,
+    ) -> Result<Assigned<'_>, AssignmentError> {
+        let agreed = self.contract(contract)?;
+        let mut entries = Vec::new();
+        for entry in done.entries.into_iter().filter(TimeEntry::is_shown) {
+            if period.contains(day_of(agreed.contract, &entry))
+                && self.monthly(|contract| day_of(contract, &entry))? == Some(contract)
+            {
+                entries.push(entry);
+            }
+        }
+        let mut expenses = Vec::new();
+        for expense in done.expenses {
+            if period.contains(expense.incurred_on)
+                && self.monthly(|_| expense.incurred_on)? == Some(contract)
+            {
+                expenses.push(expense);
+            }
+        }
+        let deliveries = agreed.contract.deliveries(None).into_iter().filter(|delivery| {
+            period.contains(delivery.delivered_on) && agreed.is_monthly_on(delivery.delivered_on)
+        });
+        Ok(Assigned {
+            scope: Scope::Period(period),
+            contract: agreed.contract,
+            agreement: agreed.agreement,
+            deliveries: deliveries.collect(),
+            entries,
+            expenses,
+        })
+    }
+}
+
+fn agreed<'a>(
+    contract: &'a Contract,
+    agreement: &'a Result<Agreement, TermsError>,
+) -> Result<Agreed<'a>, AssignmentError> {
+    match agreement {
+        Ok(agreement) => Ok(Agreed { contract, agreement }),
+        Err(error) => Err(AssignmentError::Terms { contract: contract.id, error: *error }),
+    }
+}
+
+/// The day of an entry where a contract's calendar counts.
+fn day_of(contract: &Contract, entry: &TimeEntry) -> Date {
+    match contract.time_zone.parse::<Zone>() {
+        Ok(zone) => entry.day(&zone),
+        // Nothing is billed by a contract of an unknown zone; but it still holds on days.
+        Err(_) => entry.worked_on,
+    }
+}
+
+impl Agreed<'_> {
+    /// Whether it is billed by the month on a day.
+    pub fn is_monthly_on(&self, day: Date) -> bool {
+        self.agreement
+            .on(day)
+            .is_some_and(|version| matches!(version.terms.clauses().mode, Mode::Period { .. }))
+    }
+
+    /// The months that have to be billed by now: those that are over since `through`, or since it began, oldest first;
+    /// at most `limit`.
+    pub fn months_due(&self, through: Option<Period>, today: Date, limit: usize) -> Vec<Period> {
+        let begin = through.map_or_else(|| Period::of(self.contract.valid_from), Period::next);
+        let is_over = |period: &Period| period.last() < today;
+        let has_begun = |period: &Period| self.contract.valid_to.is_none_or(|last| period.first() <= last);
+        std::iter::successors(Some(begin), |period| Some(period.next()))
+            .take_while(|period| is_over(period) && has_begun(period))
+            .filter(|period| self.is_monthly_on(period.last()))
+            .take(limit)
+            .collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! Nothing that was done is on two bills, and nothing on none.
+
+use super::*;
+use crate::{cases::Case, contracts::Milestone};
+
+/// A case as Salesforce knows it.
+fn a_case() -> Case {
+    serde_json::from_value(serde_json::json!({
+        "id": case(0), "account": AccountId::from_uuid(uuid::Uuid::nil()),
+        "audience": { "raised_by": null, "contact": null },
+        "salesforce_id": "500000000000001AAA", "number": null, "subject": "Slow", "description": "",
+        "status": { "label": "Closed", "closed": true }, "kind": null, "priority": "Low", "contract": null,
+        "created_at": "2026-11-02T00:00:00Z", "last_activity_at": "2026-11-02T00:00:00Z", "closed_at": null,
+        "closing": null, "held": null, "confirmed": null, "version": 1,
+    }))
+    .unwrap()
+}
+
+fn numbered(number: u128, from: &str, to: Option<&str>) -> Contract {
+    Contract {
+        id: ContractId::from_uuid(uuid::Uuid::from_u128(number)),
+        valid_from: day(from),
+        valid_to: to.map(day),
+        ..contract("60", "19", "EUR")
+    }
+}
+
+fn done(entries: Vec<TimeEntry>) -> Done {
+    Done { entries, expenses: Vec::new() }
+}
+
+fn ids(assigned: &Assigned) -> Vec<EntryId> {
+    assigned.entries.iter().map(|entry| entry.id).collect()
+}
+
+#[test]
+fn a_case_is_billed_by_the_contract_of_its_closing() {
+    let contracts = [numbered(1, "2026-01-01", Some("2026-11-30")), numbered(2, "2026-12-01", None)];
+    let agreements = Agreements::of(&contracts);
+    let entries = vec![on("2026-11-29", entry(1, 60)), on("2026-12-01", entry(2, 30))];
+    let other = TimeEntry { case: case(9), ..entry(3, 60) };
+    let hidden = TimeEntry { billable: false, ..entry(4, 60) };
+    let all = [entries.clone(), vec![other, hidden]].concat();
+    // 23:30 UTC on the last day is the first day in Berlin.
+    let closed_at = "2026-11-30T23:30:00Z".parse().unwrap();
+    let assigned = agreements.of_case(&a_case(), closed_at, done(all)).unwrap().unwrap();
+    assert_eq!(assigned.contract.id, contracts[1].id);
+    assert_eq!(assigned.scope, Scope::Case { case: case(0), closed_on: day("2026-12-01") });
+    assert_eq!(ids(&assigned), [entry_id(1), entry_id(2)]);
+}
+
+#[test]
+fn a_contract_that_ended_still_bills_what_was_done_under_it() {
+    let contracts = [numbered(1, "2026-01-01", Some("2026-11-15"))];
+    let agreements = Agreements::of(&contracts);
+    let closed_at = "2026-12-05T12:00:00Z".parse().unwrap();
+    let entries = vec![on("2026-11-10", entry(1, 60))];
+    let assigned = agreements.of_case(&a_case(), closed_at, done(entries)).unwrap().unwrap();
+    assert_eq!(assigned.scope, Scope::Case { case: case(0), closed_on: day("2026-11-10") });
+    let none = agreements.of_case(&a_case(), closed_at, Done::default());
+    assert_eq!(none, Err(AssignmentError::NoContract(day("2026-12-05"))));
+}
+
+#[test]
+fn a_milestone_is_on_the_bill_of_its_case() {
+    let milestone = |record: &str| Milestone {
+        salesforce_id: salesforce_id(7),
+        name: "Migration".to_owned(),
+        amount: Decimal::from(500),
+        due_on: None,
+        completed_on: Some(day("2026-11-20")),
+        case: Some(record.parse().unwrap()),
+    };
+    let closed_at = "2026-12-05T12:00:00Z".parse().unwrap();
+    for (record, expected) in [("500000000000001AAA", 1), ("500000000000002AAA", 0)] {
+        let contracts = [Contract { milestones: vec![milestone(record)], ..numbered(1, "2026-01-01", None) }];
+        let agreements = Agreements::of(&contracts);
+        let assigned = agreements.of_case(&a_case(), closed_at, Done::default()).unwrap().unwrap();
+        assert_eq!(assigned.deliveries.len(), expected, "{record}");
+    }
+}
+
+#[test]
+fn a_contract_that_nobody_can_bill_by_says_so_and_blocks_no_other() {
+    let broken =
+        Contract { time_zone: "Mars/Olympus".to_owned(), ..numbered(1, "2026-01-01", Some("2026-10-31")) };
+    let contracts = [broken, numbered(2, "2026-11-01", None)];
+    let agreements = Agreements::of(&contracts);
+    let closed_at = "2026-11-30T12:00:00Z".parse().unwrap();
+    let entries = vec![on("2026-11-10", entry(1, 60))];
+    assert!(agreements.of_case(&a_case(), closed_at, done(entries)).unwrap().is_some());
+    let entries = vec![on("2026-10-10", entry(1, 60))];
+    let error = agreements.of_case(&a_case(), closed_at, done(entries)).unwrap_err();
+    assert!(
+        matches!(error, AssignmentError::Terms { contract, .. } if contract == contracts[0].id),
+        "{error}"
+    );
+    assert_eq!(agreements.sound().count(), 1);
+}
