@@ -110,7 +110,7 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         deps.queues.audit.send(&event).await?;
     }
     match &event.fact {
-        Fact::CaseClosed { .. } => deps.queues.invoicing.send(&event).await?,
+        Fact::CaseClosed { .. } | Fact::BillingDue { .. } => deps.queues.invoicing.send(&event).await?,
         Fact::CaseSubmitted { .. }
         | Fact::CaseAmended { .. }
         | Fact::CommentAdded { .. }
@@ -123,7 +123,7 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         | Fact::FileReferenceLost { .. }
         | Fact::InvoiceRecordLost { .. } => to_writer(deps, &event).await?,
         Fact::ArchiveRequested { .. } => deps.queues.archives.send(&event).await?,
-        Fact::InvoiceIssued { .. } => {
+        Fact::InvoiceIssued { .. } | Fact::CreditNoteIssued { .. } => {
             deps.queues.rendering.send(&event).await?;
             to_writer(deps, &event).await?;
         }
@@ -135,6 +135,8 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         | Fact::FileErasureRequested { .. }
         | Fact::ArchiveChanged { .. }
         | Fact::InvoiceRendered { .. }
+        | Fact::InvoiceDrafted { .. }
+        | Fact::CreditNoteRendered { .. }
         | Fact::Accessed(_) => {}
     }
     if let Some(news) = News::of(&event) {
@@ -174,7 +176,10 @@ impl News {
             | Fact::CommentAdded { case, version, .. } => {
                 Some(Self::Case { case: case.to_string(), version: *version })
             }
-            Fact::InvoiceIssued { invoice, .. } | Fact::InvoiceRendered { invoice, .. } => {
+            Fact::InvoiceIssued { invoice, .. }
+            | Fact::InvoiceRendered { invoice, .. }
+            | Fact::CreditNoteIssued { invoice, .. }
+            | Fact::CreditNoteRendered { invoice, .. } => {
                 Some(Self::Invoice { invoice: invoice.to_string() })
             }
             Fact::FileChecked { file, .. } => Some(Self::File { file: file.to_string() }),
@@ -198,6 +203,8 @@ impl News {
             | Fact::FileDeclared { .. }
             | Fact::FileAbandoned { .. }
             | Fact::ArchiveRequested { .. } => None,
+            // Clients do not see drafts, and what is due is announced by its invoice.
+            Fact::InvoiceDrafted { .. } | Fact::BillingDue { .. } => None,
             // Nothing has changed.
             Fact::Accessed(_) => None,
         }

@@ -1,22 +1,23 @@
-//! A closed case becomes one numbered invoice.
+//! A closed case, or a month that is over, becomes one numbered invoice.
 //!
-//! The invoice's id follows from account, contract and case, so however often a case is closed, and however
+//! The invoice's id follows from account, contract and case or month, so however often a case is closed, and however
 //! often the message comes, there is one. Its number is taken in the transaction that issues it.
 
+use jiff::Timestamp;
 use portico_aws::{Batch, BootError, Cloud, Function};
+use portico_billing::{BillingError, Completion, Prepared};
 use portico_domain::{
-    CaseId, Clock, Random,
-    billing::{self, Invoice, PricingError},
-    cases::{Case, Happening, TimelineEntry},
-    contracts::{self, Contract},
+    CaseId, Clock, ContractId, Random,
+    billing::{Agreements, AssignmentError},
     events::{Event, Fact},
-    people::Account,
 };
-use portico_store::{Issue, IssueError, Store, StoreError, Tenant, engine::Table};
+use portico_store::{IssueError, Store, StoreError, Tenant, engine::Table};
 
 /// How often a lost race for a number is run again. Every winner of a race has issued an invoice, so there is
 /// progress; what does not get through comes back by the queue.
 const RACES_MAX: usize = 20;
+/// Most months of a contract that are billed by one message; the message comes back for the rest.
+const MONTHS_MAX: usize = 24;
 
 /// What this function works with.
 #[derive(Clone)]
@@ -40,7 +41,10 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
         Table::CaseActivity,
         Table::Contracts,
         Table::TimeEntries,
+        Table::Expenses,
         Table::Invoices,
+        Table::InvoicePositions,
+        Table::Billing,
         Table::Counters,
         Table::Outbox,
     ];
@@ -51,84 +55,99 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     }))
 }
 
-/// Why a case was not invoiced. The message comes back, and in the end people look at it.
+/// Why something was not invoiced. The message comes back, and in the end people look at it.
 #[derive(Debug, thiserror::Error)]
 pub enum InvoicingError {
+    /// The records cannot be read or written, or the work cannot be priced.
+    #[error(transparent)]
+    Billing(#[from] BillingError),
+    /// Nobody can say which months are due.
+    #[error(transparent)]
+    Assignment(#[from] AssignmentError),
+    /// The invoice cannot be written.
+    #[error(transparent)]
+    Issue(#[from] IssueError),
     /// The records cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The case or its account is not there.
-    #[error("{0} is not in the store")]
-    Missing(String),
-    /// No contract holds on the day on which the case was closed.
-    #[error("no contract holds for {0}")]
-    NoContract(CaseId),
-    /// The hours cannot be priced.
-    #[error("{0} cannot be priced: {1}")]
-    Pricing(CaseId, PricingError),
     /// Others kept taking the next number.
     #[error("too many invoices at once")]
     Busy,
 }
 
 async fn invoice(deps: &Deps, event: Event) -> Result<(), InvoicingError> {
-    let Fact::CaseClosed { case } = event.fact else { return Ok(()) };
     let tenant = Tenant::of_event(&event);
+    match event.fact {
+        Fact::CaseClosed { case } => invoice_case(deps, &tenant, case).await,
+        Fact::BillingDue { contract } => invoice_months(deps, &tenant, contract).await,
+        _ => Ok(()),
+    }
+}
+
+async fn invoice_case(deps: &Deps, tenant: &Tenant, case: CaseId) -> Result<(), InvoicingError> {
     for _ in 0..RACES_MAX {
-        let Some(bill) = bill(deps, &tenant, case).await? else { return Ok(()) };
-        match issue(deps, bill).await {
-            Ok(()) | Err(IssueError::AlreadyIssued) => return Ok(()),
-            Err(IssueError::Raced) => {}
-            Err(IssueError::Store(error)) => return Err(error.into()),
+        let found = portico_billing::of_case(&deps.store, tenant, case, Completion::WhenClosed).await?;
+        let Some(prepared) = found.filter(|prepared| !prepared.bill.is_empty()) else {
+            tracing::info!(%case, "nothing to bill, or not yet");
+            return Ok(());
+        };
+        match issue(deps, tenant, prepared, deps.clock.now()).await? {
+            Outcome::Settled | Outcome::InHand => return Ok(()),
+            Outcome::Raced => {}
         }
     }
     Err(InvoicingError::Busy)
 }
 
-/// Everything that an invoice is made of, as it stands now.
-struct Billable {
-    case: Case,
-    account: Account,
-    contract: Contract,
-    bill: billing::Bill,
-}
-
-/// What is to be billed for a case; `None` if nothing is.
-async fn bill(deps: &Deps, tenant: &Tenant, id: CaseId) -> Result<Option<Billable>, InvoicingError> {
-    let missing = |what: String| InvoicingError::Missing(what);
-    let case = deps.store.case(tenant, id).await?.ok_or_else(|| missing(id.to_string()))?;
-    let Some(closed_at) = case.closed_at.filter(|_| case.status.closed) else {
-        tracing::info!(case = %id, "open again; nothing to bill yet");
-        return Ok(None);
-    };
-    let account = deps.store.account(tenant).await?.ok_or_else(|| missing(tenant.account().to_string()))?;
-    let contracts = deps.store.contracts(tenant).await?;
-    let contract = contracts::in_force(&contracts, closed_at).ok_or(InvoicingError::NoContract(id))?.clone();
-    let entries = deps.store.time_entries(tenant, id).await?;
-    match billing::price_case(&contract, id, contract.day_of(closed_at), &entries) {
-        Ok(bill) => Ok(Some(Billable { case, account, contract, bill })),
-        Err(PricingError::NothingToBill) => {
-            tracing::info!(case = %id, "nothing billable was logged");
-            Ok(None)
+/// Bills the months of a contract that are over, one after the other: each begins with what the one before left.
+async fn invoice_months(deps: &Deps, tenant: &Tenant, id: ContractId) -> Result<(), InvoicingError> {
+    for _ in 0..MONTHS_MAX + RACES_MAX {
+        let contracts = deps.store.contracts(tenant).await?;
+        let agreements = Agreements::of(&contracts);
+        let agreed = agreements.contract(id)?;
+        let balance = deps.store.balance(tenant, id).await?;
+        let now = deps.clock.now();
+        let due = agreed.months_due(balance.through, agreed.contract.day_of(now), 1);
+        let Some(period) = due.first().copied() else { return Ok(()) };
+        let prepared = portico_billing::of_period(&deps.store, tenant, id, period).await?;
+        if prepared.bill.is_empty() {
+            match portico_billing::nothing_to_bill(&deps.store, &prepared, period).await {
+                Ok(()) | Err(StoreError::Conflict) => continue,
+                Err(error) => return Err(error.into()),
+            }
         }
-        Err(error) => Err(InvoicingError::Pricing(id, error)),
+        if issue(deps, tenant, prepared, now).await? == Outcome::InHand {
+            // The months after it are billed once it is issued.
+            return Ok(());
+        }
     }
+    Err(InvoicingError::Busy)
 }
 
-async fn issue(deps: &Deps, billable: Billable) -> Result<(), IssueError> {
-    let Billable { case, account, contract, bill } = billable;
-    let now = deps.clock.now();
-    let series = format!("invoices/{}", contract.day_of(now).year());
-    let count = deps.store.next_in_series(&series).await?;
-    let case = case.touched(now);
-    let invoice = Invoice::issue(bill, count, &contract, &case, &account, now);
-    let number = invoice.number.as_str().to_owned();
-    let happening = Happening::Invoiced { invoice: invoice.id, number: number.clone() };
-    let entry = TimelineEntry::new(happening, now, &deps.random);
-    let fact = Fact::InvoiceIssued { case: case.id, invoice: invoice.id };
-    let events =
-        vec![Event::about(&case, fact, now, &deps.random), Event::case_changed(&case, now, &deps.random)];
-    deps.store.issue(&Issue { invoice, series, count, case, entry, events }).await?;
-    tracing::info!(number, "issued");
-    Ok(())
+/// What came of a bill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// There is an invoice.
+    Settled,
+    /// Staff issue it.
+    InHand,
+    /// Somebody else was faster: look again.
+    Raced,
+}
+
+async fn issue(
+    deps: &Deps,
+    tenant: &Tenant,
+    prepared: Prepared,
+    now: Timestamp,
+) -> Result<Outcome, InvoicingError> {
+    if let Some(draft) = deps.store.draft(tenant, prepared.id()).await? {
+        tracing::info!(invoice = %draft.id, "staff have it in hand");
+        return Ok(Outcome::InHand);
+    }
+    match portico_billing::issue(&deps.store, prepared, None, now, &deps.random).await {
+        Ok(_) | Err(IssueError::AlreadyIssued) => Ok(Outcome::Settled),
+        Err(IssueError::Raced) => Ok(Outcome::Raced),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -6,6 +6,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, StatusCode, header};
+use jiff::{civil::Date, tz::TimeZone};
 use portico_aws::{BootError, Bucket, Cloud, Function};
 use portico_domain::{
     Clock, InvoiceId, Random,
@@ -47,7 +48,7 @@ impl FromRef<Deps> for Store {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Members, Table::Accounts, Table::Invoices, Table::Outbox];
+    let tables = [Table::Members, Table::Accounts, Table::Invoices, Table::InvoicePositions, Table::Outbox];
     Ok(Function::http(routes(Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("INVOICES_BUCKET")?,
@@ -93,13 +94,15 @@ async fn list(
     let found =
         deps.store.invoices(caller.tenant(), page.size, page.cursor).await?.map_err(cursor_refused)?;
     seen(&deps, &caller, Access::InvoicesListed).await?;
-    let items = found.items.iter().map(InvoiceView::summary).collect();
+    let today = today(&deps);
+    let items = found.items.iter().map(|invoice| InvoiceView::summary(invoice, today)).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }
 
 /// Read an invoice
 ///
-/// With every position: minutes, hours, rate, amount.
+/// With every position and how it comes about, step by step: time entries, clause, rate and its source, and each
+/// rounding with the value before and after.
 ///
 /// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
 #[utoipa::path(
@@ -123,7 +126,8 @@ async fn detail(
 ) -> Result<Json<InvoiceView>, Problem> {
     let invoice = visible(&deps, &caller, &id).await?;
     seen(&deps, &caller, Access::InvoiceRead { invoice: invoice.id }).await?;
-    Ok(Json(InvoiceView::detail(&invoice)))
+    let positions = deps.store.positions(&invoice).await?;
+    Ok(Json(InvoiceView::detail(&invoice, &positions, today(&deps))))
 }
 
 /// Download an invoice as PDF
@@ -162,6 +166,11 @@ async fn pdf(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -
     let location = HeaderValue::try_from(url).map_err(|error| Problem::internal(&error))?;
     seen(&deps, &caller, Access::InvoiceDownloaded { invoice: invoice.id }).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// Today, as far as whole days go: whether something is overdue must not depend on who asks.
+fn today(deps: &Deps) -> Date {
+    deps.clock.now().to_zoned(TimeZone::UTC).date()
 }
 
 /// Puts on record what the caller is about to see.

@@ -3,13 +3,13 @@
 use jiff::civil::Date;
 use portico_domain::{
     Money,
-    billing::{Invoice, Line, Reduction, ReductionReason, TaxSum, Treatment, Unit},
+    billing::{Invoice, Line, Reduction, ReductionReason, Subject, TaxSum, Treatment, Unit},
 };
 use portico_invoice::{Document, Fact, Kind, Language, Party, TaxLine};
 use rust_decimal::Decimal;
 
 /// The document of an invoice. Every figure is the invoice's own, only written down.
-pub(crate) fn of(invoice: &Invoice, seller: &Party) -> Document {
+pub(crate) fn of(invoice: &Invoice, lines: &[Line], seller: &Party) -> Document {
     let (name, address) = match invoice.bill_to.split_first() {
         Some((name, address)) => (name.clone(), address.to_vec()),
         None => (String::new(), Vec::new()),
@@ -19,23 +19,24 @@ pub(crate) fn of(invoice: &Invoice, seller: &Party) -> Document {
         number: invoice.number.as_str().to_owned(),
         issued_on: date(invoice.issued_on),
         due_on: Some(date(invoice.due_on)),
-        service_period: period(&invoice.lines),
+        service_period: period(lines),
         seller: seller.clone(),
         buyer: Party { name, address, tax_number: None, contact: Vec::new() },
-        case_reference: Some(match &invoice.case_number {
-            Some(number) => format!("{number} · {}", invoice.case_subject),
-            None => invoice.case_subject.clone(),
-        }),
+        case_reference: match &invoice.subject {
+            Subject::Case { number: Some(number), subject, .. } => Some(format!("{number} · {subject}")),
+            Subject::Case { number: None, subject, .. } => Some(subject.clone()),
+            Subject::Period { .. } => None,
+        },
         purchase_order: invoice.purchase_order.clone(),
         currency: invoice.currency.code().to_owned(),
-        lines: invoice.lines.iter().map(line).collect(),
+        lines: lines.iter().map(line).collect(),
         net: money(invoice.net),
-        taxes: invoice.tax_sums().iter().map(tax).collect(),
+        taxes: invoice.taxes.iter().map(tax).collect(),
         gross: money(invoice.gross),
         prepaid: None,
         amount_due: money(invoice.gross),
         payment: vec![Fact { label: "Reference".to_owned(), value: invoice.number.as_str().to_owned() }],
-        notes: notes(&invoice.lines),
+        notes: notes(lines),
         imprint: Vec::new(),
         issued_at: invoice.issued_at,
         language: Language::English,

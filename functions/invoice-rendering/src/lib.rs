@@ -38,7 +38,7 @@ pub struct Deps {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Cases, Table::Invoices, Table::Outbox];
+    let tables = [Table::Invoices, Table::InvoicePositions, Table::Outbox];
     let deps = Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("INVOICES_BUCKET")?,
@@ -69,7 +69,7 @@ pub enum PublishError {
     /// The records cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The invoice or its case is not there.
+    /// The invoice is not there.
     #[error("{0} is not in the store")]
     Missing(InvoiceId),
     /// The invoice cannot be laid out.
@@ -84,20 +84,19 @@ pub enum PublishError {
 }
 
 async fn publish(deps: &Deps, event: Event) -> Result<(), PublishError> {
-    let Fact::InvoiceIssued { invoice: id, case } = event.fact else { return Ok(()) };
+    let Fact::InvoiceIssued { invoice: id, .. } = event.fact else { return Ok(()) };
     let tenant = Tenant::of_event(&event);
     let missing = || PublishError::Missing(id);
     let mut invoice = deps.store.invoice(&tenant, id).await?.ok_or_else(missing)?;
     if invoice.rendered.is_some() {
         return Ok(());
     }
-    let case = deps.store.case(&tenant, case).await?.ok_or_else(missing)?;
     let rendered = render(deps, &invoice).await?;
     for _ in 0..RACES_MAX {
         invoice.rendered = Some(rendered.clone());
         invoice.version += 1;
-        let fact = Fact::InvoiceRendered { case: case.id, invoice: id };
-        let event = Event::about(&case, fact, deps.clock.now(), &deps.random);
+        let fact = Fact::InvoiceRendered { case: invoice.subject.case(), invoice: id };
+        let event = Event::in_account(tenant.account(), fact, deps.clock.now(), &deps.random);
         match deps.store.save_invoice(&invoice, &[event]).await {
             Err(StoreError::Conflict) => {
                 invoice = deps.store.invoice(&tenant, id).await?.ok_or_else(missing)?
@@ -113,7 +112,8 @@ async fn publish(deps: &Deps, event: Event) -> Result<(), PublishError> {
 
 /// Lays the invoice out and keeps the PDF.
 async fn render(deps: &Deps, invoice: &Invoice) -> Result<Rendered, PublishError> {
-    let document = document::of(invoice, &deps.seller);
+    let positions = deps.store.positions(invoice).await?;
+    let document = document::of(invoice, &positions.lines, &deps.seller);
     // Layout is pure computation for tens of milliseconds; it must not hold up the runtime's other work.
     let pdf = tokio::task::spawn_blocking(move || portico_invoice::render(&document))
         .await

@@ -37,8 +37,8 @@ pub(crate) trait Original: Sized + Send {
     /// The case that it belongs to, if it belongs to one.
     fn case(&self) -> Option<CaseId>;
 
-    /// The fact by which the writer learns that the copy has to be made again.
-    fn lost(&self, case: CaseId) -> Fact;
+    /// The fact by which the writer learns that the copy has to be made again; none if it is shown nowhere there.
+    fn lost(&self) -> Option<Fact>;
 
     /// Writes it without its copy, together with the event.
     fn lose(self, deps: &Deps, event: Event) -> impl Future<Output = Result<(), SyncError>> + Send;
@@ -66,8 +66,8 @@ impl Original for File {
         self.case
     }
 
-    fn lost(&self, case: CaseId) -> Fact {
-        Fact::FileReferenceLost { case, file: self.id }
+    fn lost(&self) -> Option<Fact> {
+        Some(Fact::FileReferenceLost { case: self.case?, file: self.id })
     }
 
     async fn lose(self, deps: &Deps, event: Event) -> Result<(), SyncError> {
@@ -93,11 +93,11 @@ impl Original for Invoice {
     }
 
     fn case(&self) -> Option<CaseId> {
-        Some(self.case)
+        self.subject.case()
     }
 
-    fn lost(&self, case: CaseId) -> Fact {
-        Fact::InvoiceRecordLost { case, invoice: self.id }
+    fn lost(&self) -> Option<Fact> {
+        Some(Fact::InvoiceRecordLost { case: self.subject.case(), invoice: self.id })
     }
 
     async fn lose(self, deps: &Deps, event: Event) -> Result<(), SyncError> {
@@ -146,10 +146,12 @@ async fn put_right<O: Original>(
     id: SalesforceId,
     original: O,
 ) -> Result<(), SyncError> {
-    let Some(case) = original.case() else { return Ok(()) };
-    let Some(event) = to_put_right(deps, tenant, case, original.lost(case)).await? else {
-        return Ok(());
+    let Some(fact) = original.lost() else { return Ok(()) };
+    let event = match original.case() {
+        Some(case) => to_put_right(deps, tenant, case, fact).await?,
+        None => Some(Event::in_account(tenant.account(), fact, deps.clock.now(), &deps.random)),
     };
+    let Some(event) = event else { return Ok(()) };
     tracing::warn!(%id, object = O::Copy::OBJECT.name(), "Salesforce no longer says what the portal said; put right");
     original.lose(deps, event).await
 }

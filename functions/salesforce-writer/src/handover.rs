@@ -86,7 +86,10 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
         }
         Fact::FileErased { file, .. } => Ok(deps.salesforce.forget_file(file).await?),
         Fact::InvoiceIssued { case, invoice } | Fact::InvoiceRecordLost { case, invoice } => {
-            record_invoice(deps, &tenant, case, invoice).await
+            record_invoice(deps, &tenant, case, invoice, Showing::IfUnknown).await
+        }
+        Fact::CreditNoteIssued { case, invoice, .. } => {
+            record_invoice(deps, &tenant, case, invoice, Showing::Again).await
         }
         // Nothing that Salesforce does not know already.
         Fact::CaseChanged { .. }
@@ -98,7 +101,10 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
         | Fact::FileErasureRequested { .. }
         | Fact::ArchiveRequested { .. }
         | Fact::ArchiveChanged { .. }
+        | Fact::InvoiceDrafted { .. }
         | Fact::InvoiceRendered { .. }
+        | Fact::BillingDue { .. }
+        | Fact::CreditNoteRendered { .. }
         | Fact::Accessed(_) => Ok(()),
     }
 }
@@ -218,23 +224,40 @@ async fn note_reference(
     Err(StoreError::Conflict.into())
 }
 
+/// When an invoice is shown that may be shown already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Showing {
+    /// Only if no record shows it.
+    IfUnknown,
+    /// In any case: there is something new to show.
+    Again,
+}
+
+/// Shows an invoice as it stands by now, and writes down which record shows it.
 async fn record_invoice(
     deps: &Deps,
     tenant: &Tenant,
-    case_id: CaseId,
+    case_id: Option<CaseId>,
     id: InvoiceId,
+    showing: Showing,
 ) -> Result<(), WriteError> {
     let missing = || WriteError::Missing(id.to_string());
     let mut invoice = deps.store.invoice(tenant, id).await?.ok_or_else(missing)?;
-    if invoice.salesforce_id.is_some() {
+    if invoice.salesforce_id.is_some() && showing == Showing::IfUnknown {
         return Ok(());
     }
-    let parent = in_salesforce(&case(deps, tenant, case_id).await?)?;
+    let parent = match case_id {
+        Some(case_id) => Some(in_salesforce(&case(deps, tenant, case_id).await?)?),
+        None => None,
+    };
     let account = account(deps, tenant).await?;
     let Some(record) = deps.salesforce.record_invoice(&invoice, &account, parent).await? else {
         return Ok(());
     };
     for _ in 0..RACES_MAX {
+        if invoice.salesforce_id == Some(record) {
+            return Ok(());
+        }
         invoice.salesforce_id = Some(record);
         invoice.version += 1;
         match deps.store.record_invoice(&invoice).await {

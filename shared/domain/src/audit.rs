@@ -117,6 +117,10 @@ fn of_file(case: Option<&CaseId>, file: &FileId) -> Vec<String> {
     case.map(CaseId::to_string).into_iter().chain([file.to_string()]).collect()
 }
 
+fn of_invoice(case: &Option<CaseId>, invoice: &InvoiceId) -> Vec<String> {
+    case.iter().map(CaseId::to_string).chain([invoice.to_string()]).collect()
+}
+
 /// Something cannot be written as JSON.
 #[derive(Debug, thiserror::Error)]
 #[error("an audit entry cannot be written: {0}")]
@@ -159,20 +163,26 @@ impl Entry {
                 ("archive_downloaded", vec![case.to_string(), archive.to_string()], DONE)
             }
             Fact::FileAdded { case, file } => ("file_added", vec![case.to_string(), file.to_string()], DONE),
-            Fact::InvoiceIssued { case, invoice } => {
-                ("invoice_issued", vec![case.to_string(), invoice.to_string()], DONE)
-            }
+            Fact::InvoiceIssued { case, invoice } => ("invoice_issued", of_invoice(case, invoice), DONE),
             Fact::FileReferenceLost { case, file } => {
                 ("file_reference_lost", vec![case.to_string(), file.to_string()], DONE)
             }
-            Fact::InvoiceRecordLost { case, invoice } => {
-                ("invoice_record_lost", vec![case.to_string(), invoice.to_string()], DONE)
-            }
-            Fact::InvoiceRendered { case, invoice } => {
-                ("invoice_rendered", vec![case.to_string(), invoice.to_string()], DONE)
-            }
+            Fact::InvoiceRecordLost { case, invoice } => ("invoice_record_lost", of_invoice(case, invoice), DONE),
+            Fact::InvoiceRendered { case, invoice } => ("invoice_rendered", of_invoice(case, invoice), DONE),
             Fact::Accessed(Access::FileDownloaded { case, file }) => {
                 ("file_downloaded", of_file(case.as_ref(), file), DONE)
+            }
+            Fact::InvoiceDrafted { invoice } => ("invoice_drafted", vec![invoice.to_string()], DONE),
+            Fact::BillingDue { contract } => ("billing_due", vec![contract.to_string()], DONE),
+            Fact::CreditNoteIssued { case, invoice, credit_note } => {
+                let mut records = of_invoice(case, invoice);
+                records.push(credit_note.to_string());
+                ("credit_note_issued", records, DONE)
+            }
+            Fact::CreditNoteRendered { case, invoice, credit_note } => {
+                let mut records = of_invoice(case, invoice);
+                records.push(credit_note.to_string());
+                ("credit_note_rendered", records, DONE)
             }
             Fact::Accessed(Access::InvoicesListed) => ("invoices_listed", Vec::new(), DONE),
             Fact::Accessed(Access::InvoiceRead { invoice }) => {

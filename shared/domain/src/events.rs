@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, ArchiveId, CaseId, EntryId, EventId, FileId, InvoiceId, Random, UserId, audit::Actor,
+    AccountId, ArchiveId, CaseId, ContractId, CreditNoteId, EntryId, EventId, FileId, InvoiceId, Random, UserId, audit::Actor,
     cases::Case, people::Audience,
 };
 
@@ -225,8 +225,9 @@ pub enum Fact {
     },
     /// An invoice has its number; it has to be rendered, and Salesforce has to know.
     InvoiceIssued {
-        /// The case that it bills.
-        case: CaseId,
+        /// The case that it bills, if it bills one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
         /// Which.
         invoice: InvoiceId,
     },
@@ -239,17 +240,49 @@ pub enum Fact {
     },
     /// Salesforce no longer says of an invoice what the portal said there, or has lost it; it has to be put right.
     InvoiceRecordLost {
-        /// The case that it bills.
-        case: CaseId,
+        /// The case that it bills, if it bills one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
         /// Which.
         invoice: InvoiceId,
     },
     /// The PDF of an invoice can be downloaded.
     InvoiceRendered {
-        /// The case that it bills.
-        case: CaseId,
+        /// The case that it bills, if it bills one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
         /// Which.
         invoice: InvoiceId,
+    },
+    /// Somebody of the consultancy has taken a bill in hand. Clients do not see it.
+    InvoiceDrafted {
+        /// The invoice that it becomes.
+        invoice: InvoiceId,
+    },
+    /// Months of a contract are over; they have to be billed.
+    BillingDue {
+        /// Which contract.
+        contract: ContractId,
+    },
+    /// Less is owed for an invoice; the credit note has to be rendered, and Salesforce has to know.
+    CreditNoteIssued {
+        /// The case that the invoice bills, if it bills one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The credit note.
+        credit_note: CreditNoteId,
+    },
+    /// The PDF of a credit note can be downloaded.
+    CreditNoteRendered {
+        /// The case that the invoice bills, if it bills one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// The credit note.
+        credit_note: CreditNoteId,
     },
     /// Somebody looked at something, or was not let: nothing has changed. Only the audit trail takes it.
     Accessed(Access),
@@ -284,14 +317,17 @@ impl Fact {
             | Self::ArchiveRequested { case, .. }
             | Self::ArchiveChanged { case, .. }
             | Self::FileReferenceLost { case, .. }
+            | Self::Accessed(Access::ArchiveDownloaded { case, .. }) => Some(*case),
+            Self::FileDeclared { case, .. }
             | Self::InvoiceIssued { case, .. }
             | Self::InvoiceRecordLost { case, .. }
             | Self::InvoiceRendered { case, .. }
-            | Self::Accessed(Access::ArchiveDownloaded { case, .. }) => Some(*case),
-            Self::FileDeclared { case, .. }
+            | Self::CreditNoteIssued { case, .. }
+            | Self::CreditNoteRendered { case, .. }
             | Self::FileChecked { case, .. }
             | Self::FileAbandoned { case, .. }
             | Self::Accessed(Access::FileDownloaded { case, .. }) => *case,
+            Self::InvoiceDrafted { .. } | Self::BillingDue { .. } => None,
             Self::Accessed(
                 Access::InvoicesListed
                 | Access::InvoiceRead { .. }

@@ -382,6 +382,8 @@ impl From<StoreError> for Problem {
             }
             StoreError::Engine(EngineError::Rejected(_) | EngineError::NoSuchTable(_))
             | StoreError::Item { .. }
+            | StoreError::TooMany { .. }
+            | StoreError::Unwritable(_)
             | StoreError::Audit(_) => Self::internal(&error),
         }
     }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use portico_domain::{
     EntryId, FileId, SalesforceId,
-    billing::Invoice,
+    billing::{Invoice, InvoiceState},
     cases::{Case, Closing, ClosingReason, Held},
     files::File,
     people::Account,
@@ -106,7 +106,7 @@ struct InvoiceFields<'a> {
     #[serde(rename = "Account__c")]
     account: SalesforceId,
     #[serde(rename = "Case__c")]
-    case: SalesforceId,
+    case: Option<SalesforceId>,
     #[serde(rename = "Currency__c")]
     currency: &'a str,
     #[serde(rename = "Net__c")]
@@ -119,6 +119,16 @@ struct InvoiceFields<'a> {
     issued_on: String,
     #[serde(rename = "State__c")]
     state: &'static str,
+}
+
+/// How far an invoice is settled. Whether it is overdue depends on the day, and is for a formula field to say.
+fn state(invoice: &Invoice) -> &'static str {
+    match invoice.state(invoice.due_on) {
+        InvoiceState::Open | InvoiceState::Overdue => "Issued",
+        InvoiceState::PartlyPaid => "Partly paid",
+        InvoiceState::Paid => "Paid",
+        InvoiceState::Void => "Void",
+    }
 }
 
 /// The references to files, and their external id: holds the portal's file id, unique in the org.
@@ -287,7 +297,7 @@ impl Salesforce {
         self.delete(FILES, FILE_EXTERNAL_ID, &file.to_string()).await
     }
 
-    /// Shows an invoice on its case.
+    /// Shows an invoice on its account and, if it bills one, on its case.
     ///
     /// # Errors
     /// [`SalesforceError`].
@@ -295,7 +305,7 @@ impl Salesforce {
         &self,
         invoice: &Invoice,
         account: &Account,
-        case: SalesforceId,
+        case: Option<SalesforceId>,
     ) -> Result<Option<SalesforceId>, SalesforceError> {
         // Decimals go out as the digits that they are, never through a float.
         let number = |money: portico_domain::Money| {
@@ -311,7 +321,7 @@ impl Salesforce {
             tax: number(invoice.tax)?,
             gross: number(invoice.gross)?,
             issued_on: invoice.issued_on.to_string(),
-            state: "Issued",
+            state: state(invoice),
         };
         let id = invoice.id.to_string();
         Ok(self.upsert("Portal_Invoice__c", "Portal_Invoice_Id__c", &id, &fields).await?.id)

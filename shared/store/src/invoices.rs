@@ -416,4 +416,12 @@ impl Store {
         let balance = item.map(|item| keys::record(Table::Billing, item)).transpose()?;
         Ok(balance.unwrap_or_else(|| ContractBalance::new(tenant.account(), contract)))
     }
+
+    /// What stands after a month with nothing to bill.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else billed something of the contract first.
+    pub async fn save_balance(&self, balance: &ContractBalance) -> Result<(), StoreError> {
+        self.transact(vec![put_balance(balance)?]).await
+    }
 }

@@ -151,9 +151,9 @@ pub async fn case_t05_news_reach_who_may_see_the_record(scene: &Scene) {
     let tenant = scene.tenant(scene.person("jonas").account.unwrap()).await;
     let mut billed = scene.store.invoice(&tenant, invoice).await.unwrap().unwrap();
     let cloud = scene.cloud.cloud(&scene.options);
-    let case = scene.case(billed.account, billed.case).await;
-    let fact = portico_domain::events::Fact::InvoiceRendered { case: case.id, invoice };
-    let event = portico_domain::events::Event::about(&case, fact, cloud.clock().now(), &cloud.random());
+    let fact = portico_domain::events::Fact::InvoiceRendered { case: billed.subject.case(), invoice };
+    let now = cloud.clock().now();
+    let event = portico_domain::events::Event::in_account(billed.account, fact, now, &cloud.random());
     billed.version += 1;
     scene.store.save_invoice(&billed, &[event]).await.unwrap();
     join_all(sockets.iter_mut().map(async |(name, socket)| {

@@ -9,7 +9,7 @@ use fake_salesforce::demo::{AGENT_NAME, BRIGHTWATER, NORDHAVEN};
 use portico_conformance::isolation::Role;
 use portico_domain::{
     AccountId, CaseId, EntryId, FileId, UserId,
-    billing::{self, Invoice, Particulars, TimeEntry},
+    billing::{self, Agreements, ContractBalance, Done, Input, Particulars, Subject, TimeEntry},
     cases::Case,
     events::{Event, Fact},
     files::{File, FileState, Verdict},
@@ -373,15 +373,32 @@ impl Scene {
             modstamp: now,
             version: 1,
         };
-        let bill = billing::price_case(&contract, case, contract.day_of(now), &[worked]).unwrap();
-        let company: Account = self.store.account(&tenant).await.unwrap().unwrap();
+        let (agreements, closed_at) = ([contract], now);
+        let agreements = Agreements::of(&agreements);
         let case = self.case(account, case).await;
-        let count = self.store.next_in_series("isolation").await.unwrap();
-        let invoice = Invoice::issue(bill, count, &contract, &case, &company, now);
-        let fact = Fact::InvoiceIssued { case: case.id, invoice: invoice.id };
-        let issued = Event::about(&case, fact, now, &random);
-        self.store.save_invoice(&invoice, &[issued]).await.unwrap();
-        invoice.id
+        let done = Done { entries: vec![worked], expenses: Vec::new() };
+        let assigned = agreements.of_case(&case, closed_at, done).unwrap().unwrap();
+        let balance = ContractBalance::new(account, assigned.contract.id);
+        let bill = billing::price(Input {
+            agreement: assigned.agreement,
+            scope: assigned.scope,
+            entries: &assigned.entries,
+            expenses: &[],
+            deliveries: &[],
+            before: &balance.carry,
+        });
+        let clauses = assigned.agreement.on(assigned.scope.completed_on()).unwrap().terms.clauses().clone();
+        let prepared = Prepared {
+            account: self.store.account(&tenant).await.unwrap().unwrap(),
+            contract: assigned.contract.clone(),
+            clauses,
+            scope: assigned.scope,
+            subject: Subject::of_case(&case),
+            case: Some(case),
+            bill: bill.unwrap(),
+            balance,
+        };
+        portico_billing::issue(&self.store, prepared, None, now, &random).await.unwrap().invoice.id
     }
 
     /// Everything that could be changed on what somebody owns.

@@ -52,6 +52,9 @@ pub const TABLES: [Table; 19] = [
     Table::AuditHeads,
     Table::Archives,
     Table::Usage,
+    Table::InvoicePositions,
+    Table::CreditNotes,
+    Table::Billing,
 ];
 
 pub struct Stack {

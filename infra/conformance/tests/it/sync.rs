@@ -501,7 +501,7 @@ async fn what_the_portal_wrote_is_put_right() {
     let facts = scene.facts().await;
     assert!(facts.contains(&Fact::FileReferenceLost { case: open_case(), file: file() }), "{facts:?}");
     assert!(
-        facts.contains(&Fact::InvoiceRecordLost { case: closed_case(), invoice: invoice.id }),
+        facts.contains(&Fact::InvoiceRecordLost { case: Some(closed_case()), invoice: invoice.id }),
         "{facts:?}"
     );
     let mut consumers = Consumers::start(world).await;

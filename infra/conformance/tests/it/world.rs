@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use fake_salesforce::{FakeSalesforce, demo::NORDHAVEN};
 use lambda_runtime::{Context, LambdaEvent};
+use portico_billing::Completion;
 use portico_aws::{BootError, Cloud, Function, Settings};
 use portico_domain::{
     AccountId, CaseId, Clock, ContractId, EntryId, FileId, SalesforceId, UserId,
-    billing::{self, Invoice, Particulars, TimeEntry},
+    billing::{Invoice, Particulars, TimeEntry},
     cases::{Author, Case, CaseFilter, CaseSummary, Reading, Side, Status, TimelineEntry},
     contracts::Contract,
     files::{Comparison, Declaration, File, FileRules, Space, Uploader, Verdict},
@@ -341,12 +342,11 @@ impl World {
 
     /// Issues the invoice of the closed case.
     pub async fn issue_invoice(&self) -> Invoice {
-        let (contract, day) = (contract(), contract().day_of(now()));
-        let bill = billing::price_case(&contract, closed_case(), day, &time_entries()).unwrap();
-        let case = self.case(closed_case()).await;
-        let invoice = Invoice::issue(bill, 1, &contract, &case, &company(), now());
-        self.store.save_invoice(&invoice, &[]).await.unwrap();
-        invoice
+        let completion = Completion::WhenClosed;
+        let found = portico_billing::of_case(&self.store, &self.tenant(), closed_case(), completion).await;
+        let prepared = found.unwrap().unwrap();
+        let random = &self.stack.random;
+        portico_billing::issue(&self.store, prepared, None, now(), random).await.unwrap().invoice
     }
 }
 

@@ -11,7 +11,11 @@ use super::{
     terms::{Agreement, Mode, TermsError},
     work::{Delivery, Expense, TimeEntry},
 };
-use crate::{ContractId, cases::Case, contracts::Contract};
+use crate::{
+    CaseId, ContractId, SalesforceId,
+    cases::Case,
+    contracts::{Contract, Outlay},
+};
 
 /// Why nobody can say what is on a bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -71,7 +75,7 @@ pub struct Done {
     /// Time entries.
     pub entries: Vec<TimeEntry>,
     /// Expenses.
-    pub expenses: Vec<Expense>,
+    pub expenses: Vec<Outlay>,
 }
 
 impl<'a> Agreements<'a> {
@@ -111,6 +115,15 @@ impl<'a> Agreements<'a> {
         Ok(agreed.is_monthly_on(day(agreed.contract)).then_some(agreed.contract.id))
     }
 
+    /// As [`Agreements::monthly`], of an expense: it goes with the contract that it names, if it names one.
+    fn monthly_for(&self, outlay: &Outlay) -> Result<Option<ContractId>, AssignmentError> {
+        let day = outlay.paid.incurred_on;
+        match outlay.contract {
+            Some(named) => Ok(self.contract(named)?.is_monthly_on(day).then_some(named)),
+            None => self.monthly(|_| day),
+        }
+    }
+
     /// What is on the bill of a case that was closed at a moment; `None` if it is all on the bills of months.
     ///
     /// # Errors
@@ -129,9 +142,9 @@ impl<'a> Agreements<'a> {
             }
         }
         let mut expenses = Vec::new();
-        for expense in done.expenses.into_iter().filter(|expense| expense.case == Some(case.id)) {
-            if self.monthly(|_| expense.incurred_on)?.is_none() {
-                expenses.push(expense);
+        for outlay in done.expenses.iter().filter(|outlay| outlay.paid.case == Some(case.id)) {
+            if outlay.is_billed() && self.monthly_for(outlay)?.is_none() {
+                expenses.push(outlay.paid.clone());
             }
         }
         let closing = self.holding(|contract| contract.day_of(closed_at));
@@ -158,14 +171,16 @@ impl<'a> Agreements<'a> {
                 (agreed, day_there(agreed.contract))
             }
         };
-        let deliveries = agreed.contract.deliveries(Some(case)).into_iter().filter(|delivery| {
+        let this = |record: SalesforceId| (case.salesforce_id == Some(record)).then_some(case.id);
+        let mut deliveries = agreed.deliveries(this)?;
+        deliveries.retain(|delivery| {
             delivery.case == Some(case.id) && !agreed.is_monthly_on(delivery.delivered_on)
         });
         Ok(Some(Assigned {
             scope: Scope::Case { case: case.id, closed_on },
             contract: agreed.contract,
             agreement: agreed.agreement,
-            deliveries: deliveries.collect(),
+            deliveries,
             entries,
             expenses,
         }))
@@ -191,21 +206,20 @@ impl<'a> Agreements<'a> {
             }
         }
         let mut expenses = Vec::new();
-        for expense in done.expenses {
-            if period.contains(expense.incurred_on)
-                && self.monthly(|_| expense.incurred_on)? == Some(contract)
-            {
-                expenses.push(expense);
+        for outlay in done.expenses.into_iter().filter(Outlay::is_billed) {
+            if period.contains(outlay.paid.incurred_on) && self.monthly_for(&outlay)? == Some(contract) {
+                expenses.push(outlay.paid);
             }
         }
-        let deliveries = agreed.contract.deliveries(None).into_iter().filter(|delivery| {
+        let mut deliveries = agreed.deliveries(|_| None)?;
+        deliveries.retain(|delivery| {
             period.contains(delivery.delivered_on) && agreed.is_monthly_on(delivery.delivered_on)
         });
         Ok(Assigned {
             scope: Scope::Period(period),
             contract: agreed.contract,
             agreement: agreed.agreement,
-            deliveries: deliveries.collect(),
+            deliveries,
             entries,
             expenses,
         })
@@ -237,6 +251,15 @@ impl Agreed<'_> {
         self.agreement
             .on(day)
             .is_some_and(|version| matches!(version.terms.clauses().mode, Mode::Period { .. }))
+    }
+
+    /// The milestones that were delivered.
+    fn deliveries(
+        &self,
+        case_of: impl Fn(SalesforceId) -> Option<CaseId>,
+    ) -> Result<Vec<Delivery>, AssignmentError> {
+        let contract = self.contract.id;
+        self.contract.deliveries(case_of).map_err(|error| AssignmentError::Terms { contract, error })
     }
 
     /// The months that have to be billed by now: those that are over since `through`, or since it began, oldest first;

@@ -172,7 +172,7 @@ pub async fn loses_references(sample: &Sample) {
     all_done(sample).await;
     let facts = outbox::facts(&world.stack.emulators).await;
     assert!(facts.contains(&Fact::FileReferenceLost { case: open_case(), file: file() }));
-    assert!(facts.contains(&Fact::InvoiceRecordLost { case: closed_case(), invoice: invoice.id }));
+    assert!(facts.contains(&Fact::InvoiceRecordLost { case: Some(closed_case()), invoice: invoice.id }));
     let lost = world.store.file(&world.tenant(), file()).await.unwrap().unwrap();
     assert_eq!(lost.salesforce_id, None);
 }
@@ -392,7 +392,8 @@ pub async fn parks_what_cannot_be_carried_over(sample: &Sample) {
 pub async fn invoices_a_closed_case(sample: &Sample) {
     let world = &sample.world;
     all_done(sample).await;
-    let id = InvoiceId::of_case(account(), contract().id, closed_case());
+    let scope = Scope::Case { case: closed_case(), closed_on: contract().day_of(now()) };
+    let id = InvoiceId::of(account(), contract().id, scope);
     let invoice = world.store.invoice(&world.tenant(), id).await.unwrap().unwrap();
     assert_eq!(invoice.number.as_str(), "2026-000001");
     // 95 and 20 minutes at 120 an hour: 1.58 h and 0.33 h.
@@ -401,7 +402,7 @@ pub async fn invoices_a_closed_case(sample: &Sample) {
     let number = invoice.number.as_str().to_owned();
     assert!(happened(world, closed_case()).await.contains(&Happening::Invoiced { invoice: id, number }));
     let facts = outbox::facts(&world.stack.emulators).await;
-    assert!(facts.contains(&Fact::InvoiceIssued { case: closed_case(), invoice: id }), "{facts:?}");
+    assert!(facts.contains(&Fact::InvoiceIssued { case: Some(closed_case()), invoice: id }), "{facts:?}");
 }
 
 pub async fn does_not_invoice_an_open_case(sample: &Sample) {

@@ -1,0 +1,174 @@
+//! What was done, from the store, and what it costs.
+
+use jiff::{Timestamp, ToSpan};
+use portico_domain::{
+    AccountId, CaseId, ContractId, InvoiceId,
+    billing::{
+        self, Agreements, Assigned, AssignmentError, Bill, Clauses, ContractBalance, Done, Fingerprint, Input,
+        Period, PricingError, Scope, Subject,
+    },
+    cases::Case,
+    contracts::Contract,
+    people::Account,
+};
+use portico_store::{Store, StoreError, Tenant};
+
+/// When the service of a case is complete.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    /// When the case was closed. Nothing is billed as long as it is open.
+    WhenClosed,
+    /// If it is not closed yet: at this moment.
+    AsOf(Timestamp),
+}
+
+/// A bill and everything that it takes to issue it.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The client.
+    pub account: Account,
+    /// The contract that it is priced by.
+    pub contract: Contract,
+    /// Its clauses on the day on which the service is complete.
+    pub clauses: Clauses,
+    /// What the bill is for.
+    pub scope: Scope,
+    /// The same, in words.
+    pub subject: Subject,
+    /// The case, if it is for one.
+    pub case: Option<Case>,
+    /// The bill.
+    pub bill: Bill,
+    /// What earlier bills of the contract left.
+    pub balance: ContractBalance,
+}
+
+impl Prepared {
+    /// The id of the invoice that it becomes.
+    pub fn id(&self) -> InvoiceId {
+        InvoiceId::of(self.account.id, self.contract.id, self.scope)
+    }
+
+    /// Two bills of the same fingerprint are the same to the last rounding step.
+    ///
+    /// # Errors
+    /// [`BillingError::Unwritable`].
+    pub fn fingerprint(&self) -> Result<Fingerprint, BillingError> {
+        Fingerprint::of(&self.bill).map_err(BillingError::Unwritable)
+    }
+}
+
+/// Why there is no bill.
+#[derive(Debug, thiserror::Error)]
+pub enum BillingError {
+    /// The records cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The account is not there.
+    #[error("{0} is not in the store")]
+    NoAccount(AccountId),
+    /// The case is not there.
+    #[error("{0} is not in the store")]
+    NoCase(CaseId),
+    /// Nobody can say by which contract it is billed.
+    #[error(transparent)]
+    Assignment(#[from] AssignmentError),
+    /// It cannot be priced.
+    #[error("the work cannot be priced: {0}")]
+    Pricing(#[from] PricingError),
+    /// The bill cannot be written as JSON.
+    #[error("the bill cannot be written as JSON: {0}")]
+    Unwritable(serde_json::Error),
+}
+
+/// The bill of a case; `None` if it is open and so not billed yet, or if all of it is on the bills of months.
+///
+/// # Errors
+/// [`BillingError`].
+pub async fn of_case(
+    store: &Store,
+    tenant: &Tenant,
+    id: CaseId,
+    completion: Completion,
+) -> Result<Option<Prepared>, BillingError> {
+    let case = store.case(tenant, id).await?.ok_or(BillingError::NoCase(id))?;
+    let closed_at = case.closed_at.filter(|_| case.status.closed);
+    let completed_at = match completion {
+        Completion::WhenClosed => closed_at,
+        Completion::AsOf(now) => closed_at.or(Some(now)),
+    };
+    let Some(completed_at) = completed_at else { return Ok(None) };
+    let contracts = store.contracts(tenant).await?;
+    let done = Done {
+        entries: store.time_entries(tenant, id).await?,
+        expenses: store.expenses(tenant, id).await?,
+    };
+    let agreements = Agreements::of(&contracts);
+    let Some(assigned) = agreements.of_case(&case, completed_at, done)? else { return Ok(None) };
+    priced(store, tenant, assigned, Some(case)).await.map(Some)
+}
+
+/// The bill of a month of a contract. It may be empty, and has to be noted even then.
+///
+/// # Errors
+/// [`BillingError`].
+pub async fn of_period(
+    store: &Store,
+    tenant: &Tenant,
+    contract: ContractId,
+    period: Period,
+) -> Result<Prepared, BillingError> {
+    let contracts = store.contracts(tenant).await?;
+    let done = what_was_done_in(store, tenant, period).await?;
+    let agreements = Agreements::of(&contracts);
+    let assigned = agreements.of_period(contract, period, done)?;
+    priced(store, tenant, assigned, None).await
+}
+
+/// What was done for an account in a month, wherever its contracts' clocks are.
+///
+/// # Errors
+/// [`StoreError`] if the engine fails.
+pub async fn what_was_done_in(store: &Store, tenant: &Tenant, period: Period) -> Result<Done, StoreError> {
+    // The day that somebody wrote down may be the one before or after by the contract's clock.
+    let (first, last) = (period.first().saturating_sub(1.day()), period.last().saturating_add(1.day()));
+    Ok(Done {
+        entries: store.time_entries_between(tenant, first, last).await?,
+        expenses: store.expenses_between(tenant, period.first(), period.last()).await?,
+    })
+}
+
+async fn priced(
+    store: &Store,
+    tenant: &Tenant,
+    assigned: Assigned<'_>,
+    case: Option<Case>,
+) -> Result<Prepared, BillingError> {
+    let account = store.account(tenant).await?.ok_or_else(|| BillingError::NoAccount(tenant.account()))?;
+    let balance = store.balance(tenant, assigned.contract.id).await?;
+    let bill = billing::price(Input {
+        agreement: assigned.agreement,
+        scope: assigned.scope,
+        entries: &assigned.entries,
+        expenses: &assigned.expenses,
+        deliveries: &assigned.deliveries,
+        before: &balance.carry,
+    })?;
+    let completed_on = assigned.scope.completed_on();
+    let version = assigned.agreement.on(completed_on).ok_or(PricingError::NoTerms(completed_on))?;
+    let subject = match (assigned.scope, &case) {
+        (Scope::Period(period), _) => Subject::Period { period, contract: assigned.contract.name.clone() },
+        (Scope::Case { .. }, Some(case)) => Subject::of_case(case),
+        (Scope::Case { case, .. }, None) => return Err(BillingError::NoCase(case)),
+    };
+    Ok(Prepared {
+        account,
+        contract: assigned.contract.clone(),
+        clauses: version.terms.clauses().clone(),
+        scope: assigned.scope,
+        subject,
+        case,
+        bill,
+        balance,
+    })
+}
