@@ -97,7 +97,6 @@ const TOO_MANY_FILES: Unfit =
     Unfit(FieldCode::TooMany, "must be at most 10 files; add more to the case afterwards");
 const NO_SUCH_FILE: Unfit =
     Unfit(FieldCode::UnknownValue, "is not a file that you staged, or is not one any more");
-const REPLACES_NONE: Unfit = Unfit(FieldCode::UnknownValue, "must be left out: a new case has no files yet");
 const NO_SUCH_TYPE: Unfit = Unfit(FieldCode::UnknownValue, "is not one of the types in GET /cases/choices");
 const NO_SUCH_CONTRACT: Unfit =
     Unfit(FieldCode::UnknownValue, "is not one of the contracts in GET /cases/choices");
@@ -129,9 +128,7 @@ async fn take_files(
     for (place, file) in files.into_iter().enumerate() {
         let at = format!("/files/{place}");
         let wish = file.take(&at, &deps.rules, &deps.store, caller.tenant(), fields).await?;
-        let new = wish.map(|wish| if wish.replaces.is_none() { Ok(wish) } else { Err(REPLACES_NONE) });
-        let new = new.and_then(|new| fields.take(&format!("{at}/replaces"), new));
-        declared = declared.zip(new).map(|(mut all, wish)| {
+        declared = declared.zip(wish).map(|(mut all, wish)| {
             all.push(wish);
             all
         });

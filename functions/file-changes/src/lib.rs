@@ -19,7 +19,7 @@ use portico_domain::{
 };
 use portico_http::{
     AccountChoice, Caller, Fields, Kind, Problem, RACES_MAX, RecordBodyRefusals, RecordSettingRefusals,
-    Setting, VisibilityBody, finish, known_category, listed_file, views::FileView,
+    Setting, VisibilityBody, finish, known_category, listed_file, read_visibility, views::FileView,
 };
 use portico_store::{Store, StoreError, engine::Table};
 use serde::Deserialize;
@@ -80,7 +80,7 @@ pub struct LabelBody {
     #[schema(max_length = 40, example = "Log")]
     category: Option<String>,
     /// Whom it is for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read_visibility")]
     visibility: Option<VisibilityBody>,
 }
 

@@ -3,7 +3,6 @@
 //! Content never passes through here. What is declared becomes part of the links' signatures, so the store itself
 //! refuses anything else.
 
-mod body;
 mod progress;
 
 use axum::{
@@ -21,8 +20,8 @@ use portico_domain::{
     people::Viewer,
 };
 use portico_http::{
-    AccountChoice, Caller, ClientCaller, CommandRefusals, FileBody, FileWish, IdempotencyKey, Kind, Made,
-    Once, Problem, RecordFileRefusals, Upload, finish, repeated, visible_case,
+    AccountChoice, Caller, CaseFileBody, ClientCaller, CommandRefusals, FieldCode, FileBody, FileWish,
+    IdempotencyKey, Kind, Made, Once, Problem, RecordFileRefusals, Upload, finish, repeated, visible_case,
 };
 use portico_store::{Declared, Store, Tenant, Ticket, engine::Table};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -104,7 +103,7 @@ pub fn api() -> OpenApiRouter<Deps> {
     path = "/cases/{caseId}/files",
     operation_id = "addFile",
     tag = "files",
-    request_body = FileBody,
+    request_body = CaseFileBody,
     params(
         ("caseId" = String, Path, description = "The case", pattern = "^case_[0-9a-f]{32}$"),
         AccountChoice,
@@ -122,7 +121,7 @@ async fn add(
     State(deps): State<Deps>,
     caller: Caller,
     Path(case): Path<String>,
-    once: Once<FileBody>,
+    once: Once<CaseFileBody>,
 ) -> Result<Made, Problem> {
     let now = deps.clock.now();
     let (tenant, viewer) = (caller.tenant(), caller.viewer());
@@ -130,11 +129,11 @@ async fn add(
     let operation = format!("POST /cases/{case}/files");
     let case = visible_case(&deps.store, tenant, viewer, &case).await?;
     let (ticket, body) = once.by(tenant, viewer.user(), &operation, now);
-    let wish = match body.check(&deps.rules, &deps.store, tenant).await {
-        Ok(wish) => wish,
+    let (wish, replaces) = match body.check(&deps.rules, &deps.store, tenant).await {
+        Ok(checked) => checked,
         Err(refusal) => return earlier(&deps, &ticket, refusal).await,
     };
-    let replaced = match replaced(&deps, tenant, viewer, &case, wish.replaces).await {
+    let replaced = match replaced(&deps, tenant, viewer, &case, replaces).await {
         Ok(replaced) => replaced,
         Err(refusal) => return earlier(&deps, &ticket, refusal).await,
     };
@@ -176,7 +175,7 @@ async fn stage(
     let now = deps.clock.now();
     let (tenant, viewer) = (caller.tenant(), caller.viewer());
     let (ticket, body) = once.by(tenant, viewer.user(), STAGE, now);
-    let wish = match body.check(&deps.rules, &deps.store, tenant).await.and_then(body::new_file) {
+    let wish = match body.check(&deps.rules, &deps.store, tenant).await {
         Ok(wish) => wish,
         Err(refusal) => return earlier(&deps, &ticket, refusal).await,
     };
@@ -223,12 +222,18 @@ async fn replaced(
     let versions = deps.store.versions(tenant, named).await?;
     let latest = versions.and_then(|versions| versions.latest().cloned());
     let latest = latest.filter(|file| file.case == Some(case.id) && file.is_shown_to(viewer));
-    let latest = latest.ok_or_else(body::no_such_file)?;
+    let latest = latest.ok_or_else(no_such_file)?;
     if latest.revision >= VERSIONS_MAX {
         let detail = format!("A file has at most {VERSIONS_MAX} versions; add this one as a new file.");
         return Err(Problem::new(Kind::WrongState).because(detail));
     }
     Ok(Some(latest))
+}
+
+/// The file to be replaced is none that the caller sees in this case.
+fn no_such_file() -> Problem {
+    let problem = Problem::new(Kind::InvalidRequest).because("Some fields were refused.");
+    problem.at("/replaces", FieldCode::UnknownValue, "is not a file of this case")
 }
 
 /// What was in order at the first attempt may not be any more; the repetition is answered all the same.

@@ -14,13 +14,25 @@ from schemathesis import GenerationMode
 KEY = "Idempotency-Key"
 # Fields of bodies that name other records; each may be left out.
 REFERENCES = {
-    ("POST", "/cases"): ("contract", "contact", "type"),
+    ("POST", "/cases"): ("contract", "contact", "type", "staged_files"),
+    ("POST", "/files"): ("category", "visibility"),
+    ("POST", "/cases/{caseId}/files"): ("category", "visibility", "replaces"),
     ("POST", "/cases/{caseId}/comments"): ("files",),
     ("PATCH", "/files/{fileId}"): ("category", "visibility"),
 }
 # Most bytes of a comment. Its schema can only say so many characters.
 COMMENT_BYTES_MAX = 3600
+# Most bytes of a file in one piece. Above, the parts that it goes up in follow from its size, which JSON Schema cannot say.
+WHOLE_FILE_BYTES_MAX = 64 * 1024 * 1024
 COMMANDS = itertools.count(1)
+
+
+def files_of(body):
+    """The files that a body declares: itself, or those in it."""
+    if "sha256" in body:
+        return [body]
+    files = body.get("files")
+    return [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
 
 
 def is_cursor(text):
@@ -46,6 +58,12 @@ def before_call(context, case, kwargs):
     if isinstance(case.body, dict):
         for name in REFERENCES.get((case.operation.method.upper(), case.operation.path), ()):
             case.body.pop(name, None)
+        for file in files_of(case.body):
+            file.pop("category", None)
+            file.pop("visibility", None)
+            file.pop("parts", None)
+            if isinstance(file.get("size"), int):
+                file["size"] = min(file["size"], WHOLE_FILE_BYTES_MAX)
         # A comment's limit counts bytes of UTF-8, which JSON Schema cannot say: it is cut where it is longer, and so that
         # something other than white space is left of it.
         text = case.body.get("body")

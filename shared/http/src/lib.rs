@@ -31,4 +31,6 @@ pub use once::{KEY_LENGTH_MAX, Made, Once, repeated};
 pub use page::{PageBody, PageQuery, cursor_refused};
 pub use problem::{Fields, Kind, Problem, ProblemBody};
 pub use record::on_record;
-pub use uploads::{FileBody, FileWish, PartUpload, Upload, VisibilityBody, known_category};
+pub use uploads::{
+    CaseFileBody, FileBody, FileWish, PartUpload, Upload, VisibilityBody, known_category, read_visibility,
+};

@@ -10,7 +10,8 @@ use portico_domain::{
     people::Viewer,
 };
 use portico_store::{Store, StoreError, Tenant};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use crate::{
@@ -25,48 +26,66 @@ const TOO_MANY_PEOPLE: Unfit = Unfit(FieldCode::TooMany, "must name at most 50 p
 const NO_FILE_ID: Unfit = Unfit(FieldCode::Malformed, "must be the id of a file of this case");
 const NO_PARTS: Unfit = Unfit(FieldCode::TooMany, "must be left out for a file of at most 64 MiB");
 
-/// What is about to be uploaded.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct FileBody {
-    /// Name to show. Never used as a path.
-    #[schema(schema_with = crate::schemas::file_name)]
-    name: String,
-    /// Bytes, 1 to 5 GiB, or what the consultancy takes.
-    #[schema(minimum = 1, maximum = 5368709120_u64, example = 5242880)]
-    size: u64,
-    /// Media type, without parameters.
-    #[schema(
-        min_length = 3,
-        max_length = 255,
-        pattern = "^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$",
-        example = "text/plain"
-    )]
-    content_type: String,
-    /// SHA-256 of the content: 64 lower-case hexadecimal digits.
-    #[schema(
-        min_length = 64,
-        max_length = 64,
-        pattern = "^[0-9a-f]{64}$",
-        example = "4d7d201ebb4eee3266d0c6439c244579c375e5d0765a352c2df297379e215e25"
-    )]
-    sha256: String,
-    /// For a file of more than 64 MiB, which goes up in parts of 64 MiB: the SHA-256 of each part, in order.
-    #[serde(default)]
-    #[schema(max_items = 80)]
-    parts: Vec<String>,
-    /// What sort of file it is: one of the file categories in `GET /cases/choices`.
-    #[serde(default)]
-    #[schema(max_length = 40, example = "Log")]
-    category: Option<String>,
-    /// Whom it is for; everybody who sees the case, if nothing is said.
-    #[serde(default)]
-    visibility: Option<VisibilityBody>,
-    /// The file of which it is a new version, any version of it. Category and visibility are then those of that file.
-    /// Only where a file is added to a case.
-    #[serde(default)]
-    #[schema(pattern = "^file_[0-9a-f]{32}$")]
-    replaces: Option<String>,
+/// A body with everything that is said of a file, and what is said of it in one place only. Their descriptions stay
+/// apart: serde cannot flatten what refuses unknown fields.
+macro_rules! file_body {
+    ($(#[$meaning:meta])* $name:ident { $($besides:tt)* }) => {
+        $(#[$meaning])*
+        #[derive(Debug, Deserialize, ToSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            /// Name to show. Never used as a path.
+            #[schema(schema_with = crate::schemas::file_name)]
+            name: String,
+            /// Bytes, 1 to 5 GiB, or what the consultancy takes.
+            #[schema(minimum = 1, maximum = 5368709120_u64, example = 5242880)]
+            size: u64,
+            /// Media type, without parameters.
+            #[schema(
+                min_length = 3,
+                max_length = 255,
+                pattern = "^[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*/[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]*$",
+                example = "text/plain"
+            )]
+            content_type: String,
+            /// SHA-256 of the content: 64 lower-case hexadecimal digits.
+            #[schema(
+                min_length = 64,
+                max_length = 64,
+                pattern = "^[0-9a-f]{64}$",
+                example = "4d7d201ebb4eee3266d0c6439c244579c375e5d0765a352c2df297379e215e25"
+            )]
+            sha256: String,
+            /// For a file of more than 64 MiB, which goes up in parts of 64 MiB: the SHA-256 of each part, in order.
+            #[serde(default)]
+            #[schema(max_items = 80)]
+            parts: Vec<String>,
+            /// What sort of file it is: one of the file categories in `GET /cases/choices`.
+            #[serde(default)]
+            #[schema(max_length = 40, example = "Log")]
+            category: Option<String>,
+            /// Whom it is for; everybody who sees the case, if nothing is said.
+            #[serde(default, deserialize_with = "read_visibility")]
+            visibility: Option<VisibilityBody>,
+            $($besides)*
+        }
+    };
+}
+
+file_body! {
+    /// What is about to be uploaded.
+    FileBody {}
+}
+
+file_body! {
+    /// What is about to be uploaded to a case.
+    CaseFileBody {
+        /// The file of which it is a new version, any version of it. Category and visibility are then those of that
+        /// file.
+        #[serde(default)]
+        #[schema(pattern = "^file_[0-9a-f]{32}$")]
+        replaces: Option<String>,
+    }
 }
 
 /// Whom a file is for. Who uploaded it, managers and the consultancy see it in any case.
@@ -85,6 +104,18 @@ pub enum VisibilityBody {
     },
 }
 
+/// Reads whom a file is for. By itself serde would also take the number of a variant for its name.
+///
+/// # Errors
+/// If it is not one of the kinds.
+pub fn read_visibility<'de, D: Deserializer<'de>>(source: D) -> Result<Option<VisibilityBody>, D::Error> {
+    let Some(fields) = Option::<Map<String, Value>>::deserialize(source)? else { return Ok(None) };
+    if fields.get("for").is_some_and(|kind| !kind.is_string()) {
+        return Err(D::Error::custom("`for` must be a text"));
+    }
+    VisibilityBody::deserialize(Value::Object(fields)).map(Some).map_err(D::Error::custom)
+}
+
 /// A file that somebody wants to upload, as far as it can be checked without looking anything up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileWish {
@@ -96,8 +127,6 @@ pub struct FileWish {
     pub category: Option<Category>,
     /// Whom it is for.
     pub visibility: Visibility,
-    /// Of what it is a new version.
-    pub replaces: Option<FileId>,
 }
 
 impl FileBody {
@@ -132,8 +161,6 @@ impl FileBody {
         let size = fields.take(&format!("{at}/size"), Declaration::checked_size(self.size, rules.file_bytes));
         let parts = take_parts(at, self.size, self.parts, fields);
         let category = fields.take(&format!("{at}/category"), known_category(rules, self.category));
-        let replaces = self.replaces.map(|id| id.parse().map_err(|_| NO_FILE_ID)).transpose();
-        let replaces = fields.take(&format!("{at}/replaces"), replaces);
         let visibility = match self.visibility {
             Some(body) => body.take(&format!("{at}/visibility"), store, tenant, fields).await?,
             None => Some(Visibility::Case),
@@ -141,14 +168,32 @@ impl FileBody {
         Ok((|| {
             let declared =
                 Declaration { name: name?, size: size?, content_type: content_type?, sha256: sha256? };
-            Some(FileWish {
-                declared,
-                parts: parts?,
-                category: category?,
-                visibility: visibility?,
-                replaces: replaces?,
-            })
+            Some(FileWish { declared, parts: parts?, category: category?, visibility: visibility? })
         })())
+    }
+}
+
+impl CaseFileBody {
+    /// What is declared, and the file of which it is a new version, checked.
+    ///
+    /// # Errors
+    /// A [`Problem`] that names every field that is not right.
+    pub async fn check(
+        self,
+        rules: &FileRules,
+        store: &Store,
+        tenant: &Tenant,
+    ) -> Result<(FileWish, Option<FileId>), Problem> {
+        let Self { name, size, content_type, sha256, parts, category, visibility, replaces } = self;
+        let mut fields = Fields::new();
+        let file = FileBody { name, size, content_type, sha256, parts, category, visibility };
+        let wish = file.take("", rules, store, tenant, &mut fields).await?;
+        let replaces = replaces.map(|id| id.parse().map_err(|_| NO_FILE_ID)).transpose();
+        let replaces = fields.take("/replaces", replaces);
+        match wish.zip(replaces) {
+            Some(checked) if fields.is_empty() => Ok(checked),
+            _ => Err(fields.refusal()),
+        }
     }
 }
 
@@ -264,5 +309,30 @@ impl Upload {
 impl From<portico_domain::files::NoRoom> for Problem {
     fn from(refusal: portico_domain::files::NoRoom) -> Self {
         Self::new(Kind::NoRoom).because(refusal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn whom_a_file_is_for_is_said_in_words() {
+        let read = |value: Value| read_visibility(value);
+        assert!(matches!(read(json!({ "for": "managers" })), Ok(Some(VisibilityBody::Managers))));
+        assert!(matches!(read(Value::Null), Ok(None)));
+        let wrong = [
+            json!({ "for": 0 }),
+            json!({ "for": 0, "people": [] }),
+            json!({ "for": "nobody" }),
+            json!({ "for": "named" }),
+            json!({}),
+            json!("case"),
+        ];
+        for value in wrong {
+            assert!(read(value.clone()).is_err(), "{value}");
+        }
     }
 }

@@ -518,8 +518,8 @@ pub async fn refuses_a_file(sample: &Sample) {
         "/size",
         "/parts",
         "/category",
-        "/replaces",
         "/visibility/people/0",
+        "/replaces",
     ];
     assert_eq!(pointers, expected);
     assert_eq!(world.store.space(&world.tenant(), None).await.unwrap(), Space::default());
