@@ -30,7 +30,7 @@ impl Comparison {
         // Writing to a string cannot fail.
         let _ = writeln!(
             text,
-            "\n  {} figures: {} the same, {unequal} different; not listed are {} that are the same and {} that differ.",
+            "\n  {} figures: {} the same, {unequal} different. Not listed: {} that are the same, {} that differ.",
             self.figures.len(),
             self.figures.len() - unequal,
             hidden - (unequal - listed),
