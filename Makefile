@@ -10,7 +10,7 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients objects documents build
+.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients objects bench-pdf documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -115,6 +115,19 @@ objects: .venv/ministack/installed ## What the product counts on in an object st
 
 storm: ## Ten thousand changes at once, out of order, to functions that die: what it took
 	STORM_CHANGES=10000 $(CARGO) test --package portico-conformance --test it -- storm:: --nocapture
+
+BENCH_PDF := infra/benchmarks/pdf
+TARGET = $(or $(CARGO_TARGET_DIR),target)
+
+bench-pdf: .venv/pdf/installed ## An invoice's PDF against ReportLab's and WeasyPrint's: time, memory, goals
+	@# The profile that goes to Lambda: thin LTO, one codegen unit. The first build takes 20 minutes of a processor.
+	$(CARGO) build --release -p portico-invoice --example bench
+	.venv/pdf/bin/python $(BENCH_PDF)/bench.py .venv/pdf/bin/python $(TARGET)/release/examples/bench
+
+.venv/pdf/installed: $(BENCH_PDF)/requirements.txt
+	$(PYTHON) -m venv .venv/pdf
+	.venv/pdf/bin/pip install --quiet --requirement $<
+	touch $@
 
 documents: ## Write docs/openapi.json, docs/problems.md and docs/isolation.md from the code
 	$(CARGO) run -p portico-conformance --bin documents

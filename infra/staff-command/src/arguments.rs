@@ -19,12 +19,14 @@ Usage: portico [--settings FILE] COMMAND
   redrive QUEUE [--most N]   dead letters once more: sync, writer, invoicing, rendering or audit
   runs                       the latest runs
   run ID                     one run: counts, and examples of what is different
+  parity WORKBOOK.xlsx       an invoice workbook against the billing engine, cell by cell (docs/workbook-parity.md)
 
   --settings FILE            variables, one NAME=value a line; those of the environment come first
   --help                     this text
 
 A run goes on when this command ends; Ctrl-C ends only the watching.
 Exit code: 0 it is done, or goes on; 1 it was given up; 2 it could not be asked for.
+Of parity: 0 every figure agrees; 1 one does not; 2 the workbook cannot be compared. It needs no variables.
 
 Variables: SYNC_RUNS_TABLE and RECONCILE_QUEUE_URL (the stack's outputs SyncRunsTableName and ReconcileQueueUrl),
 AWS_REGION, and the operator's AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN
@@ -41,6 +43,8 @@ pub(crate) enum Order {
     Runs,
     /// Show one.
     Run(RunId),
+    /// Hold a workbook against the billing engine.
+    Parity(PathBuf),
 }
 
 /// What to do, and where.
@@ -100,6 +104,7 @@ impl Arguments {
             }
             "runs" => Order::Runs,
             "run" => Order::Run(value(&mut rest, "run", "the id of a run")?),
+            "parity" => Order::Parity(value(&mut rest, "parity", "a workbook")?),
             _ => return Err(ArgumentError::NoSuchCommand(command)),
         };
         match rest.next() {
@@ -161,6 +166,7 @@ mod tests {
         let redrive = |most| Order::Start(Errand::Redrive { queue: RedriveQueue::Writer, most });
         assert_eq!(order("redrive writer"), redrive(None));
         assert_eq!(order("redrive writer --most 20"), redrive(Some(20)));
+        assert_eq!(order("parity books/a.xlsx"), Order::Parity("books/a.xlsx".into()));
         assert_eq!(parse("run --help"), Ok(None));
         let there = parse("--settings a/b runs").unwrap().unwrap();
         assert_eq!(there, Arguments { settings: Some("a/b".into()), order: Order::Runs });
@@ -179,6 +185,7 @@ mod tests {
             ("redrive sync --most 0", "--most 0: between 1 and 1000"),
             ("redrive sync --most many", "many: invalid digit"),
             ("run case_1", "case_1: expected an id that starts with \"run_\""),
+            ("parity", "parity needs a workbook"),
             ("--settings", "--settings needs a file"),
         ] {
             let error = parse(line).unwrap_err().to_string();

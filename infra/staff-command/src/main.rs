@@ -5,15 +5,18 @@
 
 mod arguments;
 mod follow;
+mod parity;
 mod report;
 mod settings;
 
 use std::{
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
 
 use arguments::{Arguments, Order, USAGE};
+use parity::ParityError;
 use portico_aws::{Cloud, Queue, QueueError, SettingError};
 use portico_domain::{
     RunId,
@@ -22,7 +25,7 @@ use portico_domain::{
 use portico_store::{Store, StoreError, engine::Table};
 use settings::SettingsError;
 
-/// The run was given up.
+/// The run was given up, or a workbook and the engine differ.
 const FAILED: u8 = 1;
 /// Nothing could be asked or shown.
 const UNABLE: u8 = 2;
@@ -40,6 +43,8 @@ pub(crate) enum CommandError {
     Queue(#[from] QueueError),
     #[error("there is no run {0}; it may be older than 90 days")]
     NoRun(RunId),
+    #[error(transparent)]
+    Parity(#[from] ParityError),
     #[error("the terminal: {0}")]
     Terminal(#[from] io::Error),
 }
@@ -65,29 +70,40 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments) -> Result<u8, CommandError> {
-    let settings = settings::read(arguments.settings.as_deref())?;
-    let cloud = Cloud::new(settings, portico_aws::system_clock(), portico_aws::system_random());
-    let desk =
-        Desk { store: cloud.store(&[Table::SyncRuns])?, queue: cloud.queue("RECONCILE_QUEUE_URL")?, cloud };
+    let desk = || Desk::open(arguments.settings.as_deref());
     match arguments.order {
         Order::Start(errand) => {
+            let desk = desk()?;
             let run = desk.start(errand).await?;
             finished(&follow::follow(&desk, run).await?)
         }
         Order::Runs => {
-            let runs = desk.store.latest_runs().await?;
+            let runs = desk()?.store.latest_runs().await?;
             show(&report::list(&runs))?;
             Ok(0)
         }
         Order::Run(id) => {
-            let run = desk.store.run(id).await?.ok_or(CommandError::NoRun(id))?;
+            let run = desk()?.store.run(id).await?.ok_or(CommandError::NoRun(id))?;
             show(&report::run(&run))?;
             Ok(0)
         }
+        // It is about a file alone, and works where nothing is set.
+        Order::Parity(workbook) => parity::compare(&workbook),
     }
 }
 
 impl Desk {
+    /// What the settings say where the runs are.
+    fn open(settings: Option<&Path>) -> Result<Self, CommandError> {
+        let settings = settings::read(settings)?;
+        let cloud = Cloud::new(settings, portico_aws::system_clock(), portico_aws::system_random());
+        Ok(Self {
+            store: cloud.store(&[Table::SyncRuns])?,
+            queue: cloud.queue("RECONCILE_QUEUE_URL")?,
+            cloud,
+        })
+    }
+
     /// Asks for a run, and writes it down so that it can be watched before its first step.
     async fn start(&self, errand: Errand) -> Result<Run, CommandError> {
         let now = self.cloud.clock().now();
