@@ -73,9 +73,7 @@ impl Known {
                 }
             }
             Object::Expense => {
-                let ids = page.iter().map(|listed| listed.record.id);
-                let outlays = all(ids, |id| expense(store, id)).await?;
-                known.expenses = outlays.into_iter().map(|outlay| (outlay.salesforce_id(), outlay)).collect();
+                known.expenses = expenses(store, distinct(|listed| Some(listed.record.id))).await?;
             }
             Object::Case => known.cases = cases(store, distinct(|listed| listed.case)).await?,
             Object::CaseComment => {
@@ -237,12 +235,16 @@ async fn cases(
     Ok(all(ids, read).await?.into_iter().collect())
 }
 
-/// The expense that the portal keeps for one of Salesforce's.
-async fn expense(store: &Store, id: SalesforceId) -> Result<Option<Outlay>, StoreError> {
-    match store.link(id).await?.filter(|link| link.record == Linked::Expense) {
-        Some(link) => store.expense(&Tenant::of_link(&link), id).await,
-        None => Ok(None),
-    }
+async fn expenses(
+    store: &Store,
+    ids: BTreeSet<SalesforceId>,
+) -> Result<BTreeMap<SalesforceId, Outlay>, StoreError> {
+    let links = all(ids, |id| store.link(id)).await?;
+    let links = links.into_iter().filter(|link| link.record == Linked::Expense);
+    let links: Vec<Link> = links.collect();
+    let read = async |link: Link| store.expense(&Tenant::of_link(&link), link.salesforce_id).await;
+    let outlays = all(links, read).await?;
+    Ok(outlays.into_iter().map(|outlay| (outlay.salesforce_id(), outlay)).collect())
 }
 
 async fn lines(store: &Store, case: &Case) -> Result<BTreeMap<EntryId, TimelineEntry>, StoreError> {
