@@ -62,7 +62,8 @@ def before_call(context, case, kwargs):
             file.pop("category", None)
             file.pop("visibility", None)
             file.pop("parts", None)
-            if isinstance(file.get("size"), int):
+            # A number without a fraction may be written with a point, and is an integer all the same.
+            if isinstance(file.get("size"), (int, float)):
                 file["size"] = min(file["size"], WHOLE_FILE_BYTES_MAX)
         # A comment's limit counts bytes of UTF-8, which JSON Schema cannot say: it is cut where it is longer, and so that
         # something other than white space is left of it.
