@@ -80,6 +80,9 @@ pub enum MoneyError {
     /// Larger than what fits 64 bits of minor units.
     #[error("amount out of range")]
     OutOfRange,
+    /// Less than the smallest coin is left over.
+    #[error("the currency does not have as many decimals")]
+    Decimals,
 }
 
 /// An amount: minor units (cents) of a currency. May be negative (a credit).
@@ -111,6 +114,15 @@ impl Money {
             .to_i64()
             .ok_or(MoneyError::OutOfRange)?;
         Ok(Self { minor, currency })
+    }
+
+    /// An amount that is one already, in major units: what somebody wrote down is never rounded.
+    ///
+    /// # Errors
+    /// [`MoneyError::Decimals`] if the currency does not have as many; [`MoneyError::OutOfRange`].
+    pub fn exact(amount: Decimal, currency: Currency) -> Result<Self, MoneyError> {
+        let money = Self::rounded(amount, currency)?;
+        if money.to_decimal() == amount { Ok(money) } else { Err(MoneyError::Decimals) }
     }
 
     /// Whole minor units.

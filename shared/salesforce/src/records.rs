@@ -2,15 +2,21 @@
 
 mod agreements;
 mod cases;
+mod choices;
+mod expenses;
 mod people;
 mod references;
 
-use portico_domain::SalesforceId;
+use portico_domain::{Currency, SalesforceId};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-pub use agreements::{ContractRecord, MilestoneRecord, RateRecord};
+pub use agreements::{
+    BlockRecord, ContractRecord, ContractRecords, DiscountRecord, MilestoneRecord, PaperRecords, RateRecord,
+};
 pub use cases::{CaseCommentRecord, CaseRecord, TimeEntryRecord};
+pub use choices::{Choice, Picklist, picklists};
+pub use expenses::ExpenseRecord;
 pub use people::{AccountRecord, ContactRecord};
 pub(crate) use references::state_of;
 pub use references::{FileRecord, InvoiceRecord};
@@ -38,6 +44,15 @@ pub enum Object {
     /// Something to be delivered for a fixed fee.
     #[serde(rename = "Milestone__c")]
     Milestone,
+    /// Hours that were bought at once.
+    #[serde(rename = "Portal_Block__c")]
+    Block,
+    /// A discount of a contract.
+    #[serde(rename = "Portal_Discount__c")]
+    Discount,
+    /// Something that was paid for a client.
+    #[serde(rename = "Portal_Expense__c")]
+    Expense,
     /// The portal's own reference to a file.
     #[serde(rename = "Portal_File__c")]
     File,
@@ -48,7 +63,7 @@ pub enum Object {
 
 impl Object {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 13] = [
         Self::Account,
         Self::Contact,
         Self::Case,
@@ -57,6 +72,9 @@ impl Object {
         Self::Contract,
         Self::Rate,
         Self::Milestone,
+        Self::Block,
+        Self::Discount,
+        Self::Expense,
         Self::File,
         Self::Invoice,
     ];
@@ -72,6 +90,9 @@ impl Object {
             Self::Contract => "Portal_Contract__c",
             Self::Rate => "Portal_Rate__c",
             Self::Milestone => "Milestone__c",
+            Self::Block => "Portal_Block__c",
+            Self::Discount => "Portal_Discount__c",
+            Self::Expense => "Portal_Expense__c",
             Self::File => "Portal_File__c",
             Self::Invoice => "Portal_Invoice__c",
         }
@@ -155,18 +176,75 @@ macro_rules! record {
 }
 use record;
 
-/// A row that the portal cannot take over as it is.
+/// A row that the portal cannot take over as it is. It says which record somebody has to put right, and where.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
+#[error("{field} of {record} {why}")]
+pub struct Unusable {
+    /// The record.
+    pub record: SalesforceId,
+    /// The field, by API name.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub why: Wrong,
+}
+
+/// What is wrong with a field. It goes on after the field's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
     /// The currency is not one that the portal bills in.
-    #[error("unknown currency {0}")]
+    #[error("names the unknown currency {0}")]
     Currency(String),
     /// A number is not what the field is for.
-    #[error("{0} is out of range")]
-    Number(&'static str),
-    /// A contract with more rates or milestones than the portal takes over.
-    #[error("more rates or milestones than a contract may have")]
-    TooManyParts,
+    #[error("is out of range")]
+    Number,
+    /// It is not one of the values that the portal knows.
+    #[error("has the value {0}, which the portal does not know")]
+    Choice(String),
+    /// Nothing is filled in.
+    #[error("is empty")]
+    Missing,
+    /// More rates, milestones, blocks, discounts or amendments than the portal takes over.
+    #[error("is named by more records than the portal takes over")]
+    TooMany,
+    /// Contracts amend each other, or one after the other without end.
+    #[error("does not lead to a contract that amends no other")]
+    Endless,
+    /// What it names belongs to another account.
+    #[error("names what belongs to another account")]
+    OtherAccount,
+}
+
+impl Wrong {
+    /// In a field of a record.
+    pub fn in_field(self, record: SalesforceId, field: &'static str) -> Unusable {
+        Unusable { record, field, why: self }
+    }
+}
+
+/// Most characters of a refused value that are repeated.
+const SHOWN_MAX: usize = 40;
+
+fn shown(text: &str) -> String {
+    text.chars().take(SHOWN_MAX).collect()
+}
+
+/// A currency that the portal bills in.
+fn currency_of(record: SalesforceId, code: &str) -> Result<Currency, Unusable> {
+    code.parse().map_err(|_| Wrong::Currency(shown(code)).in_field(record, "Currency__c"))
+}
+
+/// A number, if there is one.
+fn number(
+    record: SalesforceId,
+    field: &'static str,
+    number: Option<&serde_json::Number>,
+) -> Result<Option<Decimal>, Unusable> {
+    number.map(|number| decimal(number).ok_or_else(|| Wrong::Number.in_field(record, field))).transpose()
+}
+
+/// A text that says something.
+fn said(text: Option<&String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty()).cloned()
 }
 
 /// What a record refers to, by its name alone.

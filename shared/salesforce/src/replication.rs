@@ -33,8 +33,8 @@ impl Object {
             Self::Contact | Self::Case => "AccountId",
             Self::CaseComment => "Parent.AccountId",
             Self::TimeEntry | Self::File => "Case__r.AccountId",
-            Self::Contract | Self::Invoice => "Account__c",
-            Self::Rate | Self::Milestone => "Contract__r.Account__c",
+            Self::Contract | Self::Expense | Self::Invoice => "Account__c",
+            Self::Rate | Self::Milestone | Self::Block | Self::Discount => "Contract__r.Account__c",
         }
     }
 
@@ -49,6 +49,9 @@ impl Object {
             | Self::Contract
             | Self::Rate
             | Self::Milestone
+            | Self::Block
+            | Self::Discount
+            | Self::Expense
             | Self::File
             | Self::Invoice => None,
         }

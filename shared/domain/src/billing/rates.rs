@@ -42,7 +42,7 @@ pub enum RatesError {
 }
 
 /// What work a rate is for. Names are compared as they stand.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Criteria {
     /// Work of this person only.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -16,7 +16,7 @@ use super::{
     retainer::{BLOCKS_MAX, Block, Retainer},
     taxes::Taxes,
 };
-use crate::{Currency, Money};
+use crate::{Currency, Money, SalesforceId, contracts::FieldError};
 
 /// Most versions of a contract.
 pub const VERSIONS_MAX: usize = 100;
@@ -103,6 +103,16 @@ pub enum TermsError {
     /// A time zone that nobody knows.
     #[error(transparent)]
     Zone(#[from] UnknownZone),
+    /// A field that one cannot bill by, in the words of whoever has to put it right.
+    #[error("{field} of {record}: {why}")]
+    Field {
+        /// The record in Salesforce.
+        record: SalesforceId,
+        /// The field, by the name that it has on the record's page.
+        field: &'static str,
+        /// What is wrong with it.
+        why: FieldError,
+    },
     /// An amount in another currency than the contract's.
     #[error("an amount is not in the contract's currency")]
     Currency,

@@ -3,13 +3,13 @@
 use jiff::{Timestamp, civil::Date};
 use portico_domain::{
     CaseId, ContractId, EntryId, SalesforceId,
-    billing::{Particulars, TimeEntry},
+    billing::{Particulars, TimeEntry, WorkingHours},
     cases::{Reading, RelatedContract, Status},
 };
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
-use super::{Named, Object, Record, Unusable, decimal, record};
+use super::{Named, Object, Record, Unusable, Wrong, decimal, record, said};
 use crate::client::{maybe_moment, moment};
 
 /// `Case`.
@@ -146,6 +146,14 @@ pub struct TimeEntryRecord {
     pub description: Option<String>,
     #[serde(rename = "Person__c")]
     pub person: Option<String>,
+    #[serde(rename = "Role__c")]
+    pub role: Option<String>,
+    #[serde(rename = "Work_Type__c")]
+    pub work_type: Option<String>,
+    #[serde(rename = "Started_At__c", deserialize_with = "maybe_moment")]
+    pub started_at: Option<Timestamp>,
+    #[serde(rename = "Outside_Hours__c")]
+    pub outside_hours: Option<bool>,
     #[serde(rename = "Billable__c")]
     pub billable: bool,
     #[serde(rename = "CreatedDate", deserialize_with = "moment")]
@@ -166,6 +174,10 @@ record!(
         "Minutes__c",
         "Description__c",
         "Person__c",
+        "Role__c",
+        "Work_Type__c",
+        "Started_At__c",
+        "Outside_Hours__c",
         "Billable__c",
         "CreatedDate",
         "IsDeleted",
@@ -177,20 +189,25 @@ impl TimeEntryRecord {
     /// The time entry of `case`, as the version that follows `version`.
     ///
     /// # Errors
-    /// [`Unusable::Number`] if the minutes are not whole.
+    /// [`Unusable`] if the minutes are not whole.
     pub fn entry(&self, case: CaseId, version: u64) -> Result<TimeEntry, Unusable> {
-        let minutes =
-            decimal(&self.minutes).filter(Decimal::is_integer).ok_or(Unusable::Number("Minutes__c"))?;
+        let wrong = || Wrong::Number.in_field(self.id, "Minutes__c");
+        let minutes = decimal(&self.minutes).filter(Decimal::is_integer).ok_or_else(wrong)?;
+        // A start time says more than the person's own word.
+        let after = self.outside_hours.unwrap_or_default().then_some(WorkingHours::After);
         Ok(TimeEntry {
             id: EntryId::of_salesforce(&self.id),
             salesforce_id: self.id,
             case,
             worked_on: self.work_date,
-            minutes: i64::try_from(minutes).map_err(|_| Unusable::Number("Minutes__c"))?,
+            minutes: i64::try_from(minutes).map_err(|_| wrong())?,
             description: self.description.clone().unwrap_or_default(),
             person: self.person.clone().unwrap_or_default(),
-            // No field of the portal's objects says more.
-            particulars: Particulars::default(),
+            particulars: Particulars {
+                role: said(self.role.as_ref()),
+                work_type: said(self.work_type.as_ref()),
+                hours: self.started_at.map(WorkingHours::From).or(after),
+            },
             billable: self.billable,
             deleted: self.is_deleted,
             created_at: self.created_date,

@@ -138,7 +138,7 @@ pub fn price_case(
     closed_on: Date,
     entries: &[TimeEntry],
 ) -> Result<Bill, PricingError> {
-    let agreement = Agreement::always(contract.terms()?);
+    let agreement = contract.agreement()?;
     let bill = price(Input {
         agreement: &agreement,
         scope: Scope::Case { case, closed_on },

@@ -3,6 +3,7 @@
 use jiff::civil::Weekday;
 
 use super::*;
+use crate::contracts::FieldError;
 
 fn by(person: Option<&str>, work_type: Option<&str>, role: Option<&str>, price: &str) -> CardRate {
     let owned = |text: Option<&str>| text.map(str::to_owned);
@@ -379,10 +380,12 @@ fn clauses_that_do_not_fit_together_are_no_terms() {
     // Nor are they when they are read from the store.
     assert!(serde_json::from_str::<Terms>(&serde_json::to_string(&capped).unwrap()).is_err());
     let zone = Contract { time_zone: "Europe/Atlantis".to_owned(), ..contract("60", "0", "EUR") };
-    assert_eq!(zone.terms(), Err(TermsError::Zone(UnknownZone)));
+    let why = FieldError::Zone(UnknownZone);
+    let unknown = TermsError::Field { record: zone.salesforce_id, field: "Time Zone", why };
+    assert_eq!(zone.agreement(), Err(unknown));
     let version = |from: Option<&str>, currency: &str| Version {
         from: from.map(day),
-        terms: contract("60", "0", currency).terms().unwrap(),
+        terms: terms(&contract("60", "0", currency)),
     };
     let agreement = |versions: Vec<Version>| Agreement::try_from(versions);
     assert_eq!(agreement(vec![]), Err(TermsError::Versions));
@@ -411,6 +414,9 @@ fn todays_contract_has_the_simplest_terms() {
     contract.rates = vec![crate::contracts::Rate {
         salesforce_id: salesforce_id(4),
         role: "Architect".to_owned(),
+        work_type: None,
+        person: None,
+        above_hours: None,
         hourly_rate: Decimal::from(150),
         valid_from: Some(day("2026-11-02")),
     }];

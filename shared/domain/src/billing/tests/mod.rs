@@ -10,7 +10,10 @@ use jiff::{Timestamp, civil::Date};
 use rust_decimal::Decimal;
 
 use super::*;
-use crate::{AccountId, CaseId, ContractId, EntryId, Money, SalesforceId, contracts::Contract};
+use crate::{
+    AccountId, CaseId, ContractId, EntryId, Money, SalesforceId,
+    contracts::{Contract, Provisions},
+};
 
 pub(super) fn contract(rate: &str, tax: &str, currency: &str) -> Contract {
     Contract {
@@ -19,23 +22,31 @@ pub(super) fn contract(rate: &str, tax: &str, currency: &str) -> Contract {
         salesforce_id: salesforce_id(0),
         name: "Support".to_owned(),
         currency: currency.parse().unwrap(),
-        hourly_rate: rate.parse().unwrap(),
-        tax_percent: tax.parse().unwrap(),
+        hourly_rate: Some(rate.parse().unwrap()),
+        tax_percent: Some(tax.parse().unwrap()),
         payment_terms_days: 14,
         valid_from: day("2026-01-01"),
         valid_to: None,
         time_zone: "Europe/Berlin".to_owned(),
         purchase_order: None,
         rates: Vec::new(),
+        provisions: Provisions::default(),
         milestones: Vec::new(),
+        blocks: Vec::new(),
+        amendments: Vec::new(),
         modstamp: Timestamp::UNIX_EPOCH,
         version: 1,
     }
 }
 
+/// What a contract of one paper says.
+fn terms(contract: &Contract) -> Terms {
+    contract.agreement().unwrap().on(day("2026-11-02")).unwrap().terms.clone()
+}
+
 /// Time and materials in euros: what the other clauses are added to.
 fn clauses(rate: &str, tax: &str) -> Clauses {
-    contract(rate, tax, "EUR").terms().unwrap().into()
+    terms(&contract(rate, tax, "EUR")).into()
 }
 
 fn salesforce_id(number: u32) -> SalesforceId {

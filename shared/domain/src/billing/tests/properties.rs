@@ -287,7 +287,7 @@ proptest! {
             after_hours: rates.after_hours,
             hours: rates.hours,
             increment: Increment { together: Together::Case, ..rates.increment },
-            ..contract("0", &percent.to_string(), currency.code()).terms().unwrap().into()
+            ..terms(&contract("0", &percent.to_string(), currency.code())).into()
         };
         // All of it in one month, so that both ways bill the same.
         let entries: Vec<TimeEntry> = entries

@@ -15,7 +15,7 @@ fn exact(rate: &str, minutes: &[i64]) -> String {
 
 /// A bill of fees alone.
 fn fees(tax: &str, fees: &[i64], discounts: Vec<Discount>, currency: &str) -> Bill {
-    let clauses: Clauses = contract("1", tax, currency).terms().unwrap().into();
+    let clauses: Clauses = terms(&contract("1", tax, currency)).into();
     let money = |minor| Money::from_minor(minor, currency.parse().unwrap());
     let deliveries = (1..).zip(fees).map(|(number, fee)| milestone(number, money(*fee))).collect();
     let besides = Besides { deliveries, ..Besides::default() };

@@ -238,7 +238,7 @@ pub(super) fn clauses_in(currency: Currency) -> impl Strategy<Value = Clauses> {
             cap: amounts.1,
             markup: amounts.2,
             taxes,
-            ..contract("0", "0", currency.code()).terms().unwrap().into()
+            ..terms(&contract("0", "0", currency.code())).into()
         },
     )
 }
