@@ -326,14 +326,23 @@ impl Engine for DynamoDb {
 
     async fn query(&self, query: &Query) -> Result<Found, EngineError> {
         let partition = query.index.map_or(query.table.key_names().0, |index| index.partition);
+        let (mut condition, mut names) =
+            ("#p = :p", HashMap::from([("#p".to_owned(), partition.to_owned())]));
+        let text = |value: &String| AttributeValue::S(value.clone());
+        let mut values = HashMap::from([(":p".to_owned(), text(&query.partition))]);
+        if let Some(within) = &query.within {
+            condition = "#p = :p AND #s BETWEEN :f AND :l";
+            names.insert("#s".to_owned(), within.name.to_owned());
+            values.extend([(":f".to_owned(), text(&within.first)), (":l".to_owned(), text(&within.last))]);
+        }
         let found = self
             .client
             .query()
             .table_name(self.name(query.table)?)
             .set_index_name(query.index.map(|index| index.name.to_owned()))
-            .key_condition_expression("#p = :p")
-            .expression_attribute_names("#p", partition)
-            .expression_attribute_values(":p", AttributeValue::S(query.partition.clone()))
+            .key_condition_expression(condition)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
             .scan_index_forward(!query.descending)
             // Indexes are eventually consistent; DynamoDB offers nothing else there.
             .consistent_read(query.index.is_none())

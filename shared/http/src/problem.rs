@@ -382,6 +382,7 @@ impl From<StoreError> for Problem {
             }
             StoreError::Engine(EngineError::Rejected(_) | EngineError::NoSuchTable(_))
             | StoreError::Item { .. }
+            | StoreError::TooMany { .. }
             | StoreError::Audit(_) => Self::internal(&error),
         }
     }

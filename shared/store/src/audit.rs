@@ -177,7 +177,15 @@ impl Store {
                 Some(keys::key_item(&key))
             }
         };
-        let query = Query { table: Table::Audit, index: None, partition, descending: false, limit, after };
+        let query = Query {
+            table: Table::Audit,
+            index: None,
+            partition,
+            within: None,
+            descending: false,
+            limit,
+            after,
+        };
         let found = self.engine.query(&query).await?;
         let rows = found.items.into_iter().map(|item| keys::record(Table::Audit, item));
         let entries = rows.map(|row| row.map(sealed)).collect::<Result<_, _>>()?;

@@ -10,7 +10,7 @@ use crate::{
     links::{Link, Linked},
 };
 
-/// Most contracts of one account that are read.
+/// Most contracts of one account.
 const CONTRACTS_MAX: u16 = 200;
 
 fn key(tenant: &Tenant, contract: ContractId) -> crate::engine::Key {
@@ -32,7 +32,7 @@ impl Store {
     /// What is agreed with the tenant.
     ///
     /// # Errors
-    /// [`StoreError`] if the engine fails.
+    /// [`StoreError::TooMany`] if it has more contracts than that; [`StoreError`] if the engine fails.
     pub async fn contracts(&self, tenant: &Tenant) -> Result<Vec<Contract>, StoreError> {
         self.all(Table::Contracts, tenant.account().to_string(), CONTRACTS_MAX).await
     }
@@ -58,6 +58,15 @@ impl Store {
         self.transact(vec![put(contract, replacing(contract.version))?, link(contract)?]).await
     }
 
+    /// Keeps a contract's next version, which holds on no day. Its record may be part of another contract by now: where
+    /// that is to be found is not touched.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote it first.
+    pub async fn end_contract(&self, contract: &Contract) -> Result<(), StoreError> {
+        self.transact(vec![put(contract, replacing(contract.version))?]).await
+    }
+
     /// A contract moved to another account: it leaves the one in the same transaction in which it appears in the
     /// other.
     ///
@@ -73,7 +82,7 @@ impl Store {
         .await
     }
 
-    /// Keeps where the parts of a contract, its rates and milestones, are to be found.
+    /// Keeps where the parts of a contract are to be found: amendments and what hangs on it or on them.
     ///
     /// # Errors
     /// [`StoreError`] if the engine fails.

@@ -13,6 +13,7 @@ pub enum Table {
     Cases,
     CaseActivity,
     TimeEntries,
+    Expenses,
     Files,
     Invoices,
     Counters,
@@ -38,6 +39,7 @@ impl Table {
             Self::Cases => "CASES_TABLE",
             Self::CaseActivity => "CASE_ACTIVITY_TABLE",
             Self::TimeEntries => "TIME_ENTRIES_TABLE",
+            Self::Expenses => "EXPENSES_TABLE",
             Self::Files => "FILES_TABLE",
             Self::Invoices => "INVOICES_TABLE",
             Self::Counters => "COUNTERS_TABLE",
@@ -62,6 +64,7 @@ impl Table {
             Self::Contracts => ("account", Some("contract")),
             Self::Cases => ("account", Some("case")),
             Self::CaseActivity | Self::TimeEntries => ("case_key", Some("entry")),
+            Self::Expenses => ("account", Some("expense")),
             Self::Files => ("account", Some("file")),
             Self::Invoices => ("account", Some("invoice")),
             Self::Counters => ("series", None),
@@ -204,12 +207,25 @@ pub struct Query {
     pub index: Option<Index>,
     /// Value of the partition key.
     pub partition: String,
+    /// Only items whose sort key is within this; all if absent.
+    pub within: Option<Within>,
     /// Newest (largest sort key) first.
     pub descending: bool,
     /// Most items to read.
     pub limit: u16,
     /// The key after which to go on: all key attributes of table and index.
     pub after: Option<Item>,
+}
+
+/// A range of sort keys, both ends included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Within {
+    /// The sort key of the table or index.
+    pub name: &'static str,
+    /// The least.
+    pub first: String,
+    /// The largest.
+    pub last: String,
 }
 
 /// A secondary index.

@@ -7,7 +7,8 @@
 //! | contracts | account / contract | what is agreed with an account |
 //! | cases | account / case; indexes `by-activity`, `by-raiser`, `by-contact` | one case; the cases of an account or of a person in it, newest activity first |
 //! | case_activity | account#case / time#entry | a case's timeline, newest first |
-//! | time_entries | account#case / entry | what was worked on a case |
+//! | time_entries | account#case / entry; index `by-day` | what was worked on a case; for an account on some days |
+//! | expenses | account / expense; indexes `by-case`, `by-day` | one expense; a case's expenses; an account's on some days |
 //! | files | account / file; indexes `by-case`, `by-due` | one file; a case's files; files of which somebody has to decide whether they go |
 //! | invoices | account / invoice | one invoice; an account's invoices |
 //! | counters | series | the last number given in a series |
@@ -33,6 +34,7 @@ mod cases;
 mod contracts;
 mod cursor;
 pub mod engine;
+mod expenses;
 mod files;
 mod invoices;
 mod keys;
@@ -84,6 +86,14 @@ pub enum StoreError {
         table: engine::Table,
         /// What is wrong with it.
         source: serde_dynamo::Error,
+    },
+    /// There is more than is read at once. Fewer would be a wrong answer.
+    #[error("more than {most} items of {table:?}")]
+    TooMany {
+        /// Where they lie.
+        table: engine::Table,
+        /// How many are read at most.
+        most: u16,
     },
     /// An entry of the audit trail cannot be written.
     #[error(transparent)]

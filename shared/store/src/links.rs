@@ -35,9 +35,9 @@ pub enum Linked {
         /// Which.
         contract: ContractId,
     },
-    /// A rate or a milestone: part of a contract.
+    /// An amendment, a rate, a milestone, a block or a discount: part of a contract.
     ContractPart {
-        /// The contract in Salesforce.
+        /// The contract in Salesforce: the one that amends no other.
         contract: SalesforceId,
     },
     /// A case.
@@ -61,6 +61,8 @@ pub enum Linked {
         /// The entry.
         entry: EntryId,
     },
+    /// Something that was paid for a client.
+    Expense,
     /// The reference to a file of the portal.
     File {
         /// Which.
@@ -83,6 +85,7 @@ impl Linked {
             | Self::Contract { .. }
             | Self::ContractPart { .. }
             | Self::Case { .. }
+            | Self::Expense
             | Self::File { .. }
             | Self::Invoice { .. } => None,
         }

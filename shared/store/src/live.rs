@@ -152,6 +152,7 @@ impl Store {
             table: Table::Connections,
             index: Some(Index { name: "by-account", partition: "account" }),
             partition: tenant.account().to_string(),
+            within: None,
             descending: false,
             limit: CONNECTIONS_MAX,
             after: None,

@@ -160,6 +160,7 @@ impl Store {
                 table: Table::Members,
                 index: Some(Index { name: "by-account", partition: "account" }),
                 partition: tenant.account().to_string(),
+                within: None,
                 descending: false,
                 limit: MEMBERS_MAX,
                 after: None,

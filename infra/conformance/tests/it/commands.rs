@@ -258,6 +258,7 @@ fn requested_archives<'a>(world: &'a World, marker: &'a str, answer: &'a Answer)
             table: Table::Archives,
             index: None,
             partition: account().to_string(),
+            within: None,
             descending: false,
             limit: 1000,
             after: None,

@@ -14,7 +14,7 @@ pub struct Outlay {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contract: Option<ContractId>,
     /// What was paid.
-    pub expense: Expense,
+    pub paid: Expense,
     /// Whether the client pays for it.
     pub billable: bool,
     /// Whether it was deleted in Salesforce.
@@ -28,13 +28,13 @@ pub struct Outlay {
 impl Outlay {
     /// The record in Salesforce.
     pub fn salesforce_id(&self) -> SalesforceId {
-        self.expense.salesforce_id
+        self.paid.salesforce_id
     }
 
     /// The expense, if it is billed under this contract: one that names none goes with whichever its account is billed
     /// by.
     pub fn billed_under(&self, contract: ContractId) -> Option<&Expense> {
         let goes_with = self.contract.is_none_or(|named| named == contract);
-        (self.billable && !self.deleted && goes_with).then_some(&self.expense)
+        (self.billable && !self.deleted && goes_with).then_some(&self.paid)
     }
 }

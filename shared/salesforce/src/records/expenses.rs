@@ -75,7 +75,7 @@ impl ExpenseRecord {
         Ok(Outlay {
             account,
             contract,
-            expense: Expense {
+            paid: Expense {
                 salesforce_id: self.id,
                 case,
                 incurred_on: self.incurred_on,

@@ -67,7 +67,8 @@ impl Store {
             writes.push(link.write(replacing(link.version))?);
             if let Some(hours) = &change.hours {
                 let partition = keys::case_partition(&Tenant::new(case.account), case.id);
-                let keys = [("case_key", partition), ("entry", hours.id.to_string())];
+                let account = case.account.to_string();
+                let keys = [("case_key", partition), ("entry", hours.id.to_string()), ("account", account)];
                 let item = keys::item(Table::TimeEntries, hours, &keys)?;
                 let condition = replacing(hours.version);
                 writes.push(Write::Put { table: Table::TimeEntries, item, condition });

@@ -206,8 +206,15 @@ impl Store {
             let own = [("account", tenant.account().to_string()), (index.partition, partition.clone())];
             place.cursor().key(&own)
         });
-        let query =
-            Query { table: Table::Cases, index: Some(index), partition, descending: true, limit, after };
+        let query = Query {
+            table: Table::Cases,
+            index: Some(index),
+            partition,
+            within: None,
+            descending: true,
+            limit,
+            after,
+        };
         Ok(self.engine.query(&query).await?)
     }
 }

@@ -4,7 +4,10 @@ mod lines;
 mod list;
 mod timeline;
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use jiff::{Timestamp, civil::Date};
 use portico_domain::{
     CaseId, EntryId, Random, SalesforceId,
     billing::TimeEntry,
@@ -16,7 +19,7 @@ use serde_dynamo::Item;
 
 use crate::{
     Commit, Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant, Ticket,
-    engine::{Condition, Index, Query, Table, Write},
+    engine::{Condition, Index, Query, Table, Within, Write},
     files::{Declared, put_file},
     keys,
     links::{Link, Linked},
@@ -29,6 +32,13 @@ pub(crate) use timeline::{delete_line, put_timeline};
 
 /// Most time entries of one case that are read: more than one invoice holds.
 const TIME_ENTRIES_MAX: u16 = 2_500;
+/// Most time entries of an account between two days that are read, deleted ones included: what is not billed is read,
+/// too, and one invoice holds 2,000.
+const ENTRIES_BETWEEN_MAX: u16 = 10_000;
+/// How many cases are read at once.
+const READS_AT_ONCE: usize = 16;
+/// Time entries by the day that people wrote down.
+const ENTRIES_BY_DAY: Index = Index { name: "by-day", partition: "account" };
 /// How often a lost race for one record is run again.
 const RACES_MAX: usize = 4;
 
@@ -235,9 +245,47 @@ impl Store {
     /// What was worked on a case, deleted entries included.
     ///
     /// # Errors
-    /// [`StoreError`] if the engine fails.
+    /// [`StoreError::TooMany`] if it is more than an invoice could hold; [`StoreError`] if the engine fails.
     pub async fn time_entries(&self, tenant: &Tenant, case: CaseId) -> Result<Vec<TimeEntry>, StoreError> {
         self.all(Table::TimeEntries, keys::case_partition(tenant, case), TIME_ENTRIES_MAX).await
+    }
+
+    /// What was worked for the tenant on these days, both included, on cases that it still has; deleted entries are
+    /// included. The days are those that people wrote down: by the contract's clock an entry may count for the day
+    /// before or after ([`TimeEntry::day`]), so whoever asks for a month asks for a day more on both sides.
+    ///
+    /// The index is eventually consistent: what was written a moment ago may be missing.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] if there are more than anybody could bill; [`StoreError`] if the engine fails.
+    pub async fn time_entries_between(
+        &self,
+        tenant: &Tenant,
+        first: Date,
+        last: Date,
+    ) -> Result<Vec<TimeEntry>, StoreError> {
+        let days = Days { first, last, sort: "worked_on" };
+        let entries: Vec<TimeEntry> =
+            self.between(Table::TimeEntries, ENTRIES_BY_DAY, tenant, days, ENTRIES_BETWEEN_MAX).await?;
+        let here = self.still_here(tenant, entries.iter().map(|entry| entry.case)).await?;
+        Ok(entries.into_iter().filter(|entry| here.contains(&entry.case)).collect())
+    }
+
+    /// Those of these cases that the tenant has: neither moved to another account nor gone from Salesforce. What hangs on
+    /// another may still lie here, and is nobody's to pay.
+    pub(crate) async fn still_here(
+        &self,
+        tenant: &Tenant,
+        cases: impl Iterator<Item = CaseId>,
+    ) -> Result<BTreeSet<CaseId>, StoreError> {
+        let cases: BTreeSet<CaseId> = cases.collect();
+        let found: Vec<Option<Case>> = stream::iter(cases)
+            .map(|case| self.case(tenant, case))
+            .buffer_unordered(READS_AT_ONCE)
+            .try_collect()
+            .await?;
+        let here = found.into_iter().flatten().filter(|case| case.withdrawn.is_none());
+        Ok(here.map(|case| case.id).collect())
     }
 
     /// One time entry of a case.
@@ -267,38 +315,88 @@ impl Store {
             Some(Ok(key)) => Some(key),
             Some(Err(error)) => return Ok(Err(error)),
         };
-        let query = Query { table, index, partition, descending: true, limit: size.get(), after };
+        let query =
+            Query { table, index, partition, within: None, descending: true, limit: size.get(), after };
         let found = self.engine.query(&query).await?;
         let items =
             found.items.into_iter().map(|item: Item| keys::record(table, item)).collect::<Result<_, _>>()?;
         Ok(Ok(Page { items, next: found.next.and_then(|key| Cursor::of_key(&key, names)) }))
     }
 
-    /// Up to `limit` records of a partition, in key order, however many pages the engine makes of them.
+    /// All records of a partition, in key order, however many pages the engine makes of them.
+    ///
+    /// # Errors
+    /// [`StoreError::TooMany`] if there are more than `most`: never silently fewer.
     pub(crate) async fn all<T: serde::de::DeserializeOwned>(
         &self,
         table: Table,
         partition: String,
-        limit: u16,
+        most: u16,
     ) -> Result<Vec<T>, StoreError> {
+        let query = Query {
+            table,
+            index: None,
+            partition,
+            within: None,
+            descending: false,
+            limit: most,
+            after: None,
+        };
+        self.everything(query).await
+    }
+
+    /// As [`Store::all`], of the tenant's records on some days, by an index.
+    pub(crate) async fn between<T: serde::de::DeserializeOwned>(
+        &self,
+        table: Table,
+        index: Index,
+        tenant: &Tenant,
+        days: Days,
+        most: u16,
+    ) -> Result<Vec<T>, StoreError> {
+        // No day is between two of which the later comes first, and DynamoDB refuses to look.
+        if days.last < days.first {
+            return Ok(Vec::new());
+        }
+        let within = Within { name: days.sort, first: days.first.to_string(), last: days.last.to_string() };
+        let query = Query {
+            table,
+            index: Some(index),
+            partition: tenant.account().to_string(),
+            within: Some(within),
+            descending: false,
+            limit: most,
+            after: None,
+        };
+        self.everything(query).await
+    }
+
+    /// Everything that a query finds, if it is no more than the query's limit.
+    pub(crate) async fn everything<T: serde::de::DeserializeOwned>(
+        &self,
+        mut query: Query,
+    ) -> Result<Vec<T>, StoreError> {
+        let (table, most) = (query.table, query.limit);
         let mut items = Vec::new();
-        let mut after = None;
         loop {
-            let left = limit.saturating_sub(u16::try_from(items.len()).unwrap_or(u16::MAX));
-            let query = Query {
-                table,
-                index: None,
-                partition: partition.clone(),
-                descending: false,
-                limit: left,
-                after,
-            };
+            let left = most.saturating_sub(u16::try_from(items.len()).unwrap_or(u16::MAX));
+            query.limit = left.saturating_add(1);
             let found = self.engine.query(&query).await?;
             items.extend(found.items);
-            after = found.next;
-            if after.is_none() || items.len() >= usize::from(limit) {
+            if items.len() > usize::from(most) {
+                return Err(StoreError::TooMany { table, most });
+            }
+            query.after = found.next;
+            if query.after.is_none() {
                 return items.into_iter().map(|item| keys::record(table, item)).collect();
             }
         }
     }
+}
+
+/// Some days, both included, and the sort key that they are in.
+pub(crate) struct Days {
+    pub(crate) first: Date,
+    pub(crate) last: Date,
+    pub(crate) sort: &'static str,
 }
