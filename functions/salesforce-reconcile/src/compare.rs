@@ -17,7 +17,8 @@ use crate::{
 };
 
 /// What is compared: what clients see, and what they are billed by.
-const COMPARED: [Object; 4] = [Object::Case, Object::CaseComment, Object::TimeEntry, Object::Contract];
+const COMPARED: [Object; 5] =
+    [Object::Case, Object::CaseComment, Object::TimeEntry, Object::Contract, Object::Expense];
 /// What is younger may still be on its way: longer than the sync's queue tries again.
 const YOUNG: SignedDuration = SignedDuration::from_mins(15);
 /// Most records in one question by id.

@@ -60,6 +60,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
         Table::Cases,
         Table::CaseActivity,
         Table::TimeEntries,
+        Table::Expenses,
         Table::SalesforceLinks,
         Table::SyncRuns,
     ];

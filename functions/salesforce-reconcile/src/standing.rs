@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
 use portico_domain::{
     AccountId, CaseId, EntryId, SalesforceId,
     billing::TimeEntry,
     cases::{Case, TimelineEntry},
-    contracts::Contract,
+    contracts::Outlay,
     runs::Difference,
 };
 use portico_salesforce::{records::Object, replication::Listed};
@@ -36,7 +37,9 @@ pub(crate) enum Standing {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     accounts: BTreeMap<SalesforceId, AccountId>,
-    contracts: BTreeMap<SalesforceId, Contract>,
+    /// Contracts and their amendments: of which change of the record they are.
+    papers: BTreeMap<SalesforceId, Timestamp>,
+    expenses: BTreeMap<SalesforceId, Outlay>,
     cases: BTreeMap<SalesforceId, Case>,
     entries: BTreeMap<SalesforceId, TimeEntry>,
     lines: BTreeMap<EntryId, TimelineEntry>,
@@ -63,8 +66,14 @@ impl Known {
             Object::Contract => {
                 for link in &clients {
                     let contracts = store.contracts(&Tenant::of_link(link)).await?;
-                    known.contracts.extend(contracts.into_iter().map(|it| (it.salesforce_id, it)));
+                    // What is part of another contract by now counts as that.
+                    known.papers.extend(contracts.iter().map(|it| (it.salesforce_id, it.modstamp)));
+                    let amendments = contracts.iter().flat_map(|it| &it.amendments);
+                    known.papers.extend(amendments.map(|it| (it.salesforce_id, it.modstamp)));
                 }
+            }
+            Object::Expense => {
+                known.expenses = expenses(store, distinct(|listed| Some(listed.record.id))).await?;
             }
             Object::Case => known.cases = cases(store, distinct(|listed| listed.case)).await?,
             Object::CaseComment => {
@@ -91,6 +100,8 @@ impl Known {
             | Object::Contact
             | Object::Rate
             | Object::Milestone
+            | Object::Block
+            | Object::Discount
             | Object::File
             | Object::Invoice => {}
         }
@@ -106,6 +117,8 @@ impl Known {
             | Object::Contact
             | Object::Rate
             | Object::Milestone
+            | Object::Block
+            | Object::Discount
             | Object::File
             | Object::Invoice => {
                 if owner.is_some() {
@@ -115,11 +128,12 @@ impl Known {
                 }
             }
             Object::Contract if owner.is_none() => Standing::Foreign,
-            Object::Contract => match self.contracts.get(&listed.record.id) {
-                Some(contract) if contract.modstamp < listed.modstamp => Standing::Behind(Difference::Stale),
+            Object::Contract => match self.papers.get(&listed.record.id) {
+                Some(modstamp) if *modstamp < listed.modstamp => Standing::Behind(Difference::Stale),
                 None if !listed.deleted => Standing::Behind(Difference::Missing),
                 Some(_) | None => Standing::Same,
             },
+            Object::Expense => standing_of_expense(listed, owner, self.expenses.get(&listed.record.id)),
             Object::Case => standing_of_case(listed, owner, case),
             // Of a case that is not here either, which is judged by itself.
             Object::CaseComment | Object::TimeEntry if case.is_none() => match owner {
@@ -157,6 +171,26 @@ impl Known {
 /// What agents say among themselves is not for clients.
 fn is_for_clients(listed: &Listed) -> bool {
     listed.record.object != Object::CaseComment || listed.comment.is_some()
+}
+
+fn standing_of_expense(listed: &Listed, owner: Option<&AccountId>, outlay: Option<&Outlay>) -> Standing {
+    match (outlay, owner) {
+        (None, Some(_)) if !listed.deleted => Standing::Behind(Difference::Missing),
+        (None, _) => Standing::Foreign,
+        // Deleted, or moved to a company that is no client: the portal keeps it and bills it to nobody.
+        (Some(outlay), owner) if listed.deleted || owner.is_none() => {
+            if outlay.deleted {
+                Standing::Same
+            } else {
+                Standing::Behind(Difference::Gone)
+            }
+        }
+        (Some(outlay), owner) => {
+            let same =
+                Some(&outlay.account) == owner && !outlay.deleted && outlay.modstamp >= listed.modstamp;
+            if same { Standing::Same } else { Standing::Behind(Difference::Stale) }
+        }
+    }
 }
 
 fn standing_of_case(listed: &Listed, owner: Option<&AccountId>, case: Option<&Case>) -> Standing {
@@ -201,6 +235,18 @@ async fn cases(
     Ok(all(ids, read).await?.into_iter().collect())
 }
 
+async fn expenses(
+    store: &Store,
+    ids: BTreeSet<SalesforceId>,
+) -> Result<BTreeMap<SalesforceId, Outlay>, StoreError> {
+    let links = all(ids, |id| store.link(id)).await?;
+    let links = links.into_iter().filter(|link| link.record == Linked::Expense);
+    let links: Vec<Link> = links.collect();
+    let read = async |link: Link| store.expense(&Tenant::of_link(&link), link.salesforce_id).await;
+    let outlays = all(links, read).await?;
+    Ok(outlays.into_iter().map(|outlay| (outlay.salesforce_id(), outlay)).collect())
+}
+
 async fn lines(store: &Store, case: &Case) -> Result<BTreeMap<EntryId, TimelineEntry>, StoreError> {
     let size = PageSize::new(PageSize::MAX).unwrap_or(PageSize::DEFAULT);
     let mut lines = BTreeMap::new();
@@ -232,7 +278,7 @@ pub(crate) struct Here {
 }
 
 impl Here {
-    /// What hangs on the next cases of an account, and at first its contracts.
+    /// What hangs on the next cases of an account, and at first its contracts and expenses.
     pub(crate) async fn load(
         store: &Store,
         tenant: &Tenant,
@@ -242,8 +288,13 @@ impl Here {
         if after.is_none() {
             let contracts = store.contracts(tenant).await?.into_iter();
             // One that was deleted in Salesforce is kept, and holds on no day.
-            let live = contracts.filter(|it| it.valid_to != Some(jiff::civil::Date::MIN));
-            here.records.insert(Object::Contract, live.map(|contract| contract.salesforce_id).collect());
+            let live = contracts.filter(|contract| !contract.has_ended()).flat_map(|contract| {
+                let amendments = contract.amendments.into_iter().map(|amendment| amendment.salesforce_id);
+                amendments.chain([contract.salesforce_id])
+            });
+            here.records.insert(Object::Contract, live.collect());
+            let expenses = store.all_expenses(tenant).await?.into_iter().filter(|outlay| !outlay.deleted);
+            here.records.insert(Object::Expense, expenses.map(|outlay| outlay.salesforce_id()).collect());
         }
         let (cases, next) = store.cases_after(tenant, after).await?;
         here.next = next;

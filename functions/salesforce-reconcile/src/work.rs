@@ -13,8 +13,8 @@ use tokio::time::Instant;
 
 use crate::{Deps, ReconcileError, backfill, compare, redrive, sweep};
 
-/// Most steps of one invocation: a quiet sweep has three for each object.
-const STEPS_MAX: usize = 50;
+/// Most steps of one invocation: a quiet sweep has three for each object, and one more where there is something new.
+const STEPS_MAX: usize = 65;
 /// No step is begun after this: half of the function's 60 s are left for the one that is at work.
 const SLICE: Duration = Duration::from_secs(30);
 

@@ -15,6 +15,7 @@
 
 mod agreements;
 mod cases;
+mod expenses;
 mod lines;
 mod people;
 mod reading;
@@ -30,12 +31,14 @@ use portico_domain::{Clock, Random, SalesforceId, billing::Invoice, files::File}
 use portico_salesforce::{
     Pace, Salesforce, SalesforceError,
     records::{
-        CaseCommentRecord, MayHaveChanged, MilestoneRecord, Object, RateRecord, TimeEntryRecord, Unusable,
+        BlockRecord, CaseCommentRecord, DiscountRecord, MayHaveChanged, MilestoneRecord, Object, RateRecord,
+        TimeEntryRecord, Unusable,
     },
 };
 use portico_store::{Store, StoreError, engine::Table};
 
-use agreements::Parts;
+use agreements::{Papers, Parts};
+use expenses::Expenses;
 use lines::Lines;
 use reading::Behind;
 use references::Copies;
@@ -67,6 +70,7 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
         Table::Cases,
         Table::CaseActivity,
         Table::TimeEntries,
+        Table::Expenses,
         Table::Files,
         Table::Invoices,
         Table::Outbox,
@@ -166,9 +170,12 @@ async fn refresh(deps: &Deps, object: Object, ids: &[SalesforceId]) -> Behind {
         Object::Case => reading::refresh(deps, ids, cases::Cases).await,
         Object::CaseComment => reading::refresh(deps, ids, Lines::<CaseCommentRecord>::default()).await,
         Object::TimeEntry => reading::refresh(deps, ids, Lines::<TimeEntryRecord>::default()).await,
-        Object::Contract => reading::refresh(deps, ids, agreements::Contracts).await,
+        Object::Contract => reading::refresh(deps, ids, Papers).await,
         Object::Rate => reading::refresh(deps, ids, Parts::<RateRecord>::default()).await,
         Object::Milestone => reading::refresh(deps, ids, Parts::<MilestoneRecord>::default()).await,
+        Object::Block => reading::refresh(deps, ids, Parts::<BlockRecord>::default()).await,
+        Object::Discount => reading::refresh(deps, ids, Parts::<DiscountRecord>::default()).await,
+        Object::Expense => reading::refresh(deps, ids, Expenses).await,
         Object::File => reading::refresh(deps, ids, Copies::<File>::default()).await,
         Object::Invoice => reading::refresh(deps, ids, Copies::<Invoice>::default()).await,
     }

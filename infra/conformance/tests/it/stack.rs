@@ -32,13 +32,14 @@ pub const LIVE_API: &str = "liveapi";
 pub const NOW: &str = "2026-11-22T09:30:00Z";
 
 /// Every table of the store.
-pub const TABLES: [Table; 19] = [
+pub const TABLES: [Table; 20] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
     Table::Cases,
     Table::CaseActivity,
     Table::TimeEntries,
+    Table::Expenses,
     Table::Files,
     Table::Invoices,
     Table::Counters,
