@@ -236,6 +236,13 @@ const fn open_list(name: &'static str, values: &'static [&'static str]) -> Field
     Field::new(name, Kind::Picklist { values, restricted: false })
 }
 
+/// A picklist that takes no other value.
+const fn closed_list(name: &'static str, values: &'static [&'static str]) -> Field {
+    Field::new(name, Kind::Picklist { values, restricted: true })
+}
+
+const TAX_TREATMENTS: &[&str] = &["Taxed", "Reverse charge", "Exempt"];
+
 /// The fields of every object.
 pub(crate) const SYSTEM: &[Field] = &[
     Field::new("Id", Kind::Id).read_only(),
@@ -352,6 +359,9 @@ pub(crate) const OBJECTS: &[Object] = &[
             Field::new("Description__c", Kind::Area(32_000)),
             text("Person__c", 80),
             text("Role__c", 80),
+            text("Work_Type__c", 80),
+            Field::new("Started_At__c", Kind::DateTime),
+            Field::new("Outside_Hours__c", Kind::Boolean).default("false"),
             Field::new("Billable__c", Kind::Boolean).default("true"),
         ],
         writable: true,
@@ -376,6 +386,33 @@ pub(crate) const OBJECTS: &[Object] = &[
             text("Time_Zone__c", 64),
             text("Purchase_Order__c", 80),
             text("Billing_Mode__c", 40),
+            parent("Amends__c", "Amends__r", "Portal_Contract__c", Restrict),
+            closed_list("Billed_By__c", &["Case", "Month"]),
+            closed_list("Pricing__c", &["Rate card", "Graduated tiers", "Volume tiers", "Fixed fees"]),
+            number("Retainer_Hours__c", 6, 2),
+            currency("Retainer_Fee__c"),
+            currency("Overage_Rate__c"),
+            number("Roll_Over_Hours__c", 6, 2),
+            number("Roll_Over_Months__c", 2, 0),
+            closed_list("Increment__c", &["1 minute", "6 minutes", "15 minutes", "30 minutes"]),
+            closed_list("Rounding__c", &["Up", "Nearest"]),
+            closed_list("Rounded_Together__c", &["Entry", "Day", "Case", "Invoice"]),
+            number("Least_Minutes__c", 4, 0),
+            closed_list("Hours_Billed__c", &["As shown", "Exact minutes"]),
+            number("After_Hours_Factor__c", 2, 4),
+            text("After_Hours__c", 255),
+            number("Markup_Percent__c", 4, 2),
+            currency("Minimum_Charge__c"),
+            currency("Cap_Amount__c"),
+            closed_list("Cap_Of__c", &["Whole contract", "Month"]),
+            closed_list("Tax_Treatment__c", TAX_TREATMENTS),
+            closed_list("Fees_Tax_Treatment__c", TAX_TREATMENTS),
+            number("Fees_Tax_Rate__c", 3, 2),
+            closed_list("Expenses_Tax_Treatment__c", TAX_TREATMENTS),
+            number("Expenses_Tax_Rate__c", 3, 2),
+            closed_list("Tax_Rounding__c", &["Document", "Line"]),
+            number("Late_Interest__c", 3, 2),
+            currency("Late_Fee__c"),
         ],
         writable: true,
         action: Some(Action { id: "04kFk0000000006IAA", fields: &["Account__c", "Name", "SystemModstamp"] }),
@@ -386,7 +423,10 @@ pub(crate) const OBJECTS: &[Object] = &[
         prefix: "a03",
         fields: &[
             parent("Contract__c", "Contract__r", "Portal_Contract__c", Cascade).required(),
-            text("Role__c", 80).required(),
+            text("Role__c", 80),
+            text("Work_Type__c", 80),
+            text("Person__c", 80),
+            number("Above_Hours__c", 6, 2),
             currency("Hourly_Rate__c").required(),
             date("Valid_From__c"),
         ],
@@ -468,6 +508,57 @@ pub(crate) const OBJECTS: &[Object] = &[
         action: Some(Action {
             id: "04kFk0000000010IAA",
             fields: &["Case__c", "Completed_On__c", "Contract__c", "SystemModstamp"],
+        }),
+    },
+    Object {
+        name: "Portal_Block__c",
+        label: "Portal Block",
+        prefix: "a08",
+        fields: &[
+            parent("Contract__c", "Contract__r", "Portal_Contract__c", Cascade).required(),
+            date("Bought_On__c").required(),
+            number("Hours__c", 6, 2).required(),
+            currency("Price__c").required(),
+            date("Expires_On__c"),
+        ],
+        writable: true,
+        action: Some(Action { id: "04kFk0000000011IAA", fields: &["Contract__c", "SystemModstamp"] }),
+    },
+    Object {
+        name: "Portal_Discount__c",
+        label: "Portal Discount",
+        prefix: "a09",
+        fields: &[
+            text("Name", 80).required(),
+            parent("Contract__c", "Contract__r", "Portal_Contract__c", Cascade).required(),
+            number("Order__c", 2, 0),
+            closed_list("Applies_To__c", &["Work", "Work and fees", "Everything"]),
+            number("Percent__c", 3, 2),
+            currency("Amount__c"),
+            currency("From_Amount__c"),
+        ],
+        writable: true,
+        action: Some(Action { id: "04kFk0000000012IAA", fields: &["Contract__c", "Name", "SystemModstamp"] }),
+    },
+    Object {
+        name: "Portal_Expense__c",
+        label: "Portal Expense",
+        prefix: "a10",
+        fields: &[
+            parent("Account__c", "Account__r", "Account", Cascade).required(),
+            parent("Contract__c", "Contract__r", "Portal_Contract__c", Clear),
+            parent("Case__c", "Case__r", "Case", Clear),
+            date("Incurred_On__c").required(),
+            currency("Cost__c").required(),
+            text("Currency__c", 3).required(),
+            Field::new("Description__c", Kind::Area(32_000)),
+            text("Person__c", 80),
+            Field::new("Billable__c", Kind::Boolean).default("true"),
+        ],
+        writable: true,
+        action: Some(Action {
+            id: "04kFk0000000013IAA",
+            fields: &["Account__c", "Case__c", "Incurred_On__c", "SystemModstamp"],
         }),
     },
     Object {

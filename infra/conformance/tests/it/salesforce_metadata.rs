@@ -13,8 +13,9 @@ use fake_salesforce::FakeSalesforce;
 use jiff::Timestamp;
 use portico_conformance::root;
 use portico_salesforce::records::{
-    AccountRecord, CaseCommentRecord, CaseRecord, ContactRecord, ContractRecord, FileRecord, InvoiceRecord,
-    MilestoneRecord, Object, RateRecord, Record, TimeEntryRecord,
+    AccountRecord, BlockRecord, CaseCommentRecord, CaseRecord, ContactRecord, ContractRecord, DiscountRecord,
+    ExpenseRecord, FileRecord, InvoiceRecord, MilestoneRecord, Object, RateRecord, Record, TimeEntryRecord,
+    picklists,
 };
 use quick_xml::{Reader, escape::resolve_predefined_entity, events::Event};
 use serde_json::{Value, json};
@@ -28,7 +29,7 @@ const API: &str = "/services/data/v66.0";
 const NOW: Timestamp = Timestamp::constant(1_795_309_323, 0);
 
 /// What the portal reads of each object.
-const READ: [(Object, &[&str]); 10] = [
+const READ: [(Object, &[&str]); 13] = [
     (AccountRecord::OBJECT, AccountRecord::FIELDS),
     (ContactRecord::OBJECT, ContactRecord::FIELDS),
     (CaseRecord::OBJECT, CaseRecord::FIELDS),
@@ -37,6 +38,9 @@ const READ: [(Object, &[&str]); 10] = [
     (ContractRecord::OBJECT, ContractRecord::FIELDS),
     (RateRecord::OBJECT, RateRecord::FIELDS),
     (MilestoneRecord::OBJECT, MilestoneRecord::FIELDS),
+    (BlockRecord::OBJECT, BlockRecord::FIELDS),
+    (DiscountRecord::OBJECT, DiscountRecord::FIELDS),
+    (ExpenseRecord::OBJECT, ExpenseRecord::FIELDS),
     (FileRecord::OBJECT, FileRecord::FIELDS),
     (InvoiceRecord::OBJECT, InvoiceRecord::FIELDS),
 ];
@@ -174,6 +178,8 @@ struct Shape {
     /// Must not be empty. A checkbox never is, and says nothing here.
     required: bool,
     refers_to: Option<String>,
+    /// The values of a picklist, which takes no others.
+    values: Vec<String>,
 }
 
 impl Shape {
@@ -184,6 +190,8 @@ impl Shape {
             "Url" => "url",
             "Number" | "Currency" => "double",
             "Date" => "date",
+            "DateTime" => "datetime",
+            "Picklist" => "picklist",
             "Checkbox" => "boolean",
             "Lookup" | "MasterDetail" => "reference",
             other => panic!("{other} is not modelled"),
@@ -196,24 +204,47 @@ impl Shape {
             unique: field.is("unique"),
             required: field.is("required") || field.text("type") == "MasterDetail",
             refers_to: field.child("referenceTo").map(|to| to.text.clone()),
+            values: field.child("valueSet").map(values).unwrap_or_default(),
         }
     }
 
     fn described(field: &Value) -> Shape {
-        let kinds = ["string", "textarea", "url", "double", "date", "boolean", "reference"];
+        let kinds =
+            ["string", "textarea", "url", "double", "date", "datetime", "boolean", "reference", "picklist"];
         let kind = kinds.into_iter().find(|kind| field["type"] == *kind).unwrap_or_else(|| panic!("{field}"));
         let refers_to = field["referenceTo"][0].as_str().map(str::to_owned);
         Shape {
             kind,
-            // That of an id or of a web address is not chosen.
-            length: if ["reference", "url"].contains(&kind) { 0 } else { field["length"].as_u64().unwrap() },
+            // That of an id, of a web address or of a picklist is not chosen.
+            length: if ["reference", "url", "picklist"].contains(&kind) {
+                0
+            } else {
+                field["length"].as_u64().unwrap()
+            },
             precision: (field["precision"].as_u64().unwrap(), field["scale"].as_u64().unwrap()),
             external_id: field["externalId"].as_bool().unwrap(),
             unique: field["unique"].as_bool().unwrap(),
             required: kind != "boolean" && !field["nillable"].as_bool().unwrap(),
             refers_to,
+            values: if field["restrictedPicklist"] == true {
+                let values = field["picklistValues"].as_array().unwrap().iter();
+                values.map(|value| value["value"].as_str().unwrap().to_owned()).collect()
+            } else {
+                Vec::new()
+            },
         }
     }
+}
+
+/// The values of a picklist that takes no others. None is chosen for whoever makes a record: empty means what is usual.
+fn values(set: &Element) -> Vec<String> {
+    assert!(set.is("restricted"));
+    let definition = set.child("valueSetDefinition").unwrap();
+    let value = |value: &Element| {
+        assert!(!value.is("default") && value.text("label") == value.text("fullName"));
+        value.text("fullName").to_owned()
+    };
+    definition.all("value").map(value).collect()
 }
 
 /// What the fake org says of itself, over HTTP: every object's fields.
@@ -305,6 +336,24 @@ async fn a_real_org_gets_the_fields_that_the_fake_one_has() {
         let has_name = described[object].iter().any(|field| field["name"] == "Name");
         assert_eq!(name_field, if has_name { "Text" } else { "AutoNumber" }, "{object}");
     }
+}
+
+/// The rules of the portal and the picklists of the org are the same, value by value.
+#[test]
+fn every_picklist_has_the_values_that_the_portal_knows() {
+    let deployed: BTreeMap<String, Vec<String>> = fields()
+        .into_iter()
+        .filter(|(_, field)| field.text("type") == "Picklist")
+        .map(|(name, field)| (name, values(field.child("valueSet").unwrap())))
+        .collect();
+    let known: BTreeMap<String, Vec<String>> = picklists()
+        .into_iter()
+        .map(|list| {
+            let values = list.values.into_iter().map(str::to_owned).collect();
+            (format!("{}.{}", list.object.name(), list.field), values)
+        })
+        .collect();
+    assert_eq!(deployed, known);
 }
 
 #[test]
