@@ -147,6 +147,7 @@ samples! {
     salesforce_reconcile_unreadable_message => reconcile::keeps_an_unreadable_message;
     salesforce_sync_case_moved => queues::case_w21_moves_a_case;
     salesforce_sync_contract_moved => queues::case_w21_moves_a_contract;
+    salesforce_sync_expense_moved => queues::case_w21_moves_an_expense;
     salesforce_sync_hours_withdrawn => queues::takes_hours_off_the_timeline;
     salesforce_sync_own_comment => queues::case_w15_knows_its_own_comment;
     salesforce_sync_people_left => queues::case_w21_suspends_who_left;

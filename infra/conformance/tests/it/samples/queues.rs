@@ -2,10 +2,10 @@
 
 use fake_salesforce::demo::BRIGHTWATER;
 use portico_domain::{
-    CaseId, ContractId, InvoiceId, SalesforceId,
-    billing::Invoice,
+    CaseId, ContractId, InvoiceId, Money, SalesforceId,
+    billing::{Expense, Invoice},
     cases::{Author, Case, ClosingReason, Happening, Side, TimelineEntry},
-    contracts::Contract,
+    contracts::{Contract, Outlay},
     events::Fact,
     files::{Declaration, File, FileState},
     people::{MembershipState, Position},
@@ -143,6 +143,42 @@ pub async fn case_w21_moves_a_contract(sample: &Sample) {
     assert_eq!(world.store.contract(&world.tenant(), id).await.unwrap(), None);
     let other = Tenant::of_case(&Case { account: other_account(), ..world.case(open_case()).await });
     assert_eq!(world.store.contract(&other, id).await.unwrap().unwrap().currency.code(), "USD");
+}
+
+/// As a contract does, an expense leaves the one account as it enters the other.
+pub async fn case_w21_moves_an_expense(sample: &Sample) {
+    let world = &sample.world;
+    let paid = paid_for(world, BRIGHTWATER.id, "USD").await;
+    world.store.save_expense(&outlay(paid.clone())).await.unwrap();
+    all_done(sample).await;
+    assert_eq!(world.store.expense(&world.tenant(), paid.salesforce_id).await.unwrap(), None);
+    let other = Tenant::of_case(&Case { account: other_account(), ..world.case(open_case()).await });
+    let moved = world.store.expense(&other, paid.salesforce_id).await.unwrap().unwrap();
+    assert_eq!(moved.paid, paid);
+}
+
+/// An expense in Salesforce: the first record of its kind.
+pub async fn paid_for(world: &World, account: &str, currency: &str) -> Expense {
+    let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
+    let expense = json!({
+        "attributes": { "type": "Portal_Expense__c" }, "Account__c": account, "Incurred_On__c": "2026-11-18",
+        "Cost__c": 48, "Currency__c": currency, "Description__c": "Courier", "Person__c": "Sam Keller",
+    });
+    let made = salesforce.create_together(&[expense]).await.unwrap();
+    Expense {
+        salesforce_id: made[0],
+        case: None,
+        incurred_on: "2026-11-18".parse().unwrap(),
+        description: "Courier".to_owned(),
+        person: "Sam Keller".to_owned(),
+        cost: Money::from_minor(4_800, currency.parse().unwrap()),
+    }
+}
+
+/// An expense of the client company as the portal first read it.
+pub fn outlay(paid: Expense) -> Outlay {
+    let (contract, modstamp) = (None, "2026-11-18T17:00:00Z".parse().unwrap());
+    Outlay { account: account(), contract, paid, billable: true, deleted: false, modstamp, version: 1 }
 }
 
 /// In Salesforce the contact belongs to another company than the portal believes.

@@ -8,7 +8,7 @@ use portico_emulators::NewMessage;
 use portico_salesforce::records::{MayHaveChanged, Object, RecordRef};
 use serde_json::{Value, json};
 
-use super::Sample;
+use super::{Sample, queues};
 use crate::world::{World, time_entries};
 
 async fn all_done(sample: &Sample) {
@@ -79,6 +79,8 @@ pub async fn refuses_who_is_no_client(sample: &Sample) {
 /// The furnished world is not what the org has: the other company's records are missing, hours are made up.
 pub async fn finds_what_differs(sample: &Sample) {
     let world = &sample.world;
+    let paid = queues::paid_for(world, NORDHAVEN.id, "EUR").await;
+    world.store.save_expense(&queues::outlay(paid)).await.unwrap();
     all_done(sample).await;
     let run = the_run(world).await;
     assert_eq!(run.state, RunState::Done);
