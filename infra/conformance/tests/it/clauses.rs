@@ -81,9 +81,12 @@ fn written(fields: Value, meaning: impl FnOnce(&mut Clauses) + 'static) -> Writt
     (fields, Box::new(meaning))
 }
 
+/// Fee, minutes, price beyond them; and most minutes that stay, for how many months.
+type RawRetainer = (i64, u32, Option<i64>, Option<(u32, u8)>);
+
 #[derive(Debug, Clone)]
 struct Month {
-    retainer: Option<(i64, u32, Option<i64>, Option<(u32, u8)>)>,
+    retainer: Option<RawRetainer>,
 }
 
 fn mode(month: Option<Month>) -> Written {
@@ -279,7 +282,10 @@ fn blocks(raw: &[(Date, u32, i64, Option<i64>)]) -> (Vec<Value>, Vec<Block>) {
     raw.iter().enumerate().map(of).unzip()
 }
 
-fn treatment((kind, percent): (TaxKind, i64)) -> Treatment {
+/// How something is taxed, and the rate that is filled in.
+type RawTax = (TaxKind, i64);
+
+fn treatment((kind, percent): RawTax) -> Treatment {
     match kind {
         TaxKind::Taxed => Treatment::Taxed(hundredths(percent)),
         TaxKind::ReverseCharge => Treatment::ReverseCharge,
@@ -287,16 +293,13 @@ fn treatment((kind, percent): (TaxKind, i64)) -> Treatment {
     }
 }
 
-fn taxed() -> impl Strategy<Value = (TaxKind, i64)> {
+fn taxed() -> impl Strategy<Value = RawTax> {
     (select(TaxKind::ALL), percent())
 }
 
-fn taxes(
-    (work, fees, expenses): ((TaxKind, i64), Option<(TaxKind, i64)>, Option<(TaxKind, i64)>),
-    rounding: TaxRounding,
-) -> Written {
-    let kind = |tax: Option<(TaxKind, i64)>| tax.map_or(Value::Null, |(kind, _)| choice(kind));
-    let rate = |tax: Option<(TaxKind, i64)>| cents(tax.map(|(_, percent)| percent));
+fn taxes((work, fees, expenses): (RawTax, Option<RawTax>, Option<RawTax>), rounding: TaxRounding) -> Written {
+    let kind = |tax: Option<RawTax>| tax.map_or(Value::Null, |(kind, _)| choice(kind));
+    let rate = |tax: Option<RawTax>| cents(tax.map(|(_, percent)| percent));
     let fields = json!({
         "Tax_Treatment__c": choice(work.0), "Tax_Rate__c": cents(Some(work.1)),
         "Fees_Tax_Treatment__c": kind(fees), "Fees_Tax_Rate__c": rate(fees),

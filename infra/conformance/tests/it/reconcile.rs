@@ -454,6 +454,77 @@ async fn a_compare_finds_every_class_of_drift_and_repairs_it() {
     assert_eq!(after.compared, mark.compared, "with differences it proves nothing");
 }
 
+/// What is agreed and paid for: an amendment counts as a record of its own, though it is part of a contract here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn amendments_and_expenses_are_found_and_compared() {
+    let mut scene = Scene::in_step().await;
+    let amendment = json!({
+        "attributes": { "type": "Portal_Contract__c" }, "Name": "Amendment", "Account__c": NORDHAVEN.id,
+        "Amends__c": NORDHAVEN.contract_id, "Currency__c": "EUR", "Hourly_Rate__c": 130, "Tax_Rate__c": 19,
+        "Payment_Terms_Days__c": 30, "Valid_From__c": "2026-12-01", "Time_Zone__c": "Europe/Berlin",
+    });
+    let expense = |cost: u32| {
+        json!({
+            "attributes": { "type": "Portal_Expense__c" }, "Account__c": NORDHAVEN.id, "Incurred_On__c": "2026-11-20",
+            "Cost__c": cost, "Currency__c": "EUR", "Case__c": NORDHAVEN.case_ids[1],
+        })
+    };
+    let amendment = scene.create(&[amendment]).await[0];
+    let expenses = scene.create(&[expense(48), expense(49)]).await;
+    let rate = json!({
+        "attributes": { "type": "Portal_Rate__c" }, "Contract__c": amendment, "Role__c": "Architect", "Hourly_Rate__c": 170,
+    });
+    let discount = json!({
+        "attributes": { "type": "Portal_Discount__c" }, "Contract__c": amendment, "Name": "Loyalty", "Percent__c": 5,
+    });
+    let block = json!({
+        "attributes": { "type": "Portal_Block__c" }, "Contract__c": amendment, "Bought_On__c": "2026-12-01", "Hours__c": 10,
+        "Price__c": 1_000,
+    });
+    scene.create(&[rate, discount, block]).await;
+    scene.clock.advance(INTERVAL);
+    let sweep = scene.run(Errand::Sweep).await;
+    let missed = ["Portal_Contract__c", "Portal_Expense__c"].map(|object| sweep.counts[object].missed);
+    assert_eq!((sweep.state, missed), (RunState::Done, [1, 2]), "{sweep:?}");
+    let tenant = scene.world.tenant();
+    let contracts = scene.world.store.contracts(&tenant).await.unwrap();
+    let [contract] = contracts.as_slice() else { panic!("one contract: {contracts:?}") };
+    let amended = &contract.amendments[0];
+    assert_eq!((amended.rates.len(), amended.provisions.discounts.len(), contract.blocks.len()), (1, 1, 1));
+    assert_eq!(scene.drift().await, 0);
+
+    // Nobody told of any of these, and no sweep came by.
+    scene.act("touch", amendment).await;
+    scene.update("Portal_Expense__c", expenses[0], json!({ "Cost__c": 50 })).await;
+    scene.act("delete", expenses[1]).await;
+    scene.act("purge", expenses[1]).await;
+    let missing = scene.create(&[expense(51)]).await[0];
+    scene.clock.advance(SignedDuration::from_mins(20));
+    let compare = scene.run(Errand::Compare).await;
+    let found: BTreeSet<(SalesforceId, Difference)> =
+        compare.samples.iter().map(|sample| (sample.id, sample.difference)).collect();
+    let expected = BTreeSet::from([
+        (amendment, Difference::Stale),
+        (expenses[0], Difference::Stale),
+        (expenses[1], Difference::Gone),
+        (missing, Difference::Missing),
+    ]);
+    assert_eq!(found, expected, "{compare:?}");
+    let outlays = scene.world.store.all_expenses(&tenant).await.unwrap();
+    let billed: BTreeSet<i64> =
+        outlays.iter().filter(|outlay| !outlay.deleted).map(|outlay| outlay.paid.cost.minor()).collect();
+    assert_eq!(billed, BTreeSet::from([5_000, 5_100]));
+    assert_eq!(scene.drift().await, 0);
+
+    // Purged, it is on no list of what is there.
+    scene.act("delete", amendment).await;
+    scene.act("purge", amendment).await;
+    scene.clock.advance(SignedDuration::from_mins(20));
+    let compare = scene.run(Errand::Compare).await;
+    assert_eq!(compare.samples[0].difference, Difference::Gone, "{compare:?}");
+    assert_eq!(scene.world.store.contracts(&tenant).await.unwrap()[0].amendments, []);
+}
+
 #[tokio::test]
 async fn only_one_sweep_is_at_work() {
     let scene = Scene::in_step().await;
