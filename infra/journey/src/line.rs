@@ -146,9 +146,9 @@ pub(crate) async fn walk(report: &mut Report, cloud: &Cloud) -> Result<Line, Bro
             let invoice = manager
                 .wait_for("/invoices?limit=100", |page| {
                     let items = page.get("items").and_then(Json::as_array)?;
-                    let ours = items
-                        .iter()
-                        .find(|invoice| invoice.get("case").and_then(Json::as_str) == Some(&case))?;
+                    let ours = items.iter().find(|invoice| {
+                        invoice.pointer("/subject/case").and_then(Json::as_str) == Some(&case)
+                    })?;
                     Some(text(ours, "id"))
                 })
                 .await?;

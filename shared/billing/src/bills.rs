@@ -4,8 +4,8 @@ use jiff::{Timestamp, ToSpan};
 use portico_domain::{
     AccountId, CaseId, ContractId, InvoiceId,
     billing::{
-        self, Agreements, Assigned, AssignmentError, Bill, Clauses, ContractBalance, Done, Fingerprint, Input,
-        Period, PricingError, Scope, Subject,
+        self, Agreements, Assigned, AssignmentError, Bill, Clauses, ContractBalance, Done, Fingerprint,
+        Input, Period, PricingError, Scope, Subject,
     },
     cases::Case,
     contracts::Contract,
@@ -99,10 +99,8 @@ pub async fn of_case(
     };
     let Some(completed_at) = completed_at else { return Ok(None) };
     let contracts = store.contracts(tenant).await?;
-    let done = Done {
-        entries: store.time_entries(tenant, id).await?,
-        expenses: store.expenses(tenant, id).await?,
-    };
+    let done =
+        Done { entries: store.time_entries(tenant, id).await?, expenses: store.expenses(tenant, id).await? };
     let agreements = Agreements::of(&contracts);
     let Some(assigned) = agreements.of_case(&case, completed_at, done)? else { return Ok(None) };
     priced(store, tenant, assigned, Some(case)).await.map(Some)

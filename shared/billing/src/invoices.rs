@@ -69,9 +69,8 @@ pub async fn issue(
     };
     let mut events = vec![issued];
     events.extend(case.as_ref().map(|case| Event::case_changed(case, now, random)));
-    let on_timeline = |number: String| {
-        TimelineEntry::new(Happening::Invoiced { invoice: invoice.id, number }, now, random)
-    };
+    let on_timeline =
+        |number: String| TimelineEntry::new(Happening::Invoiced { invoice: invoice.id, number }, now, random);
     let entry = on_timeline(invoice.number.to_string());
     let issue = Issue {
         invoice: invoice.clone(),
@@ -91,11 +90,7 @@ pub async fn issue(
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if somebody else billed something of the contract first.
-pub async fn nothing_to_bill(
-    store: &Store,
-    prepared: &Prepared,
-    period: Period,
-) -> Result<(), StoreError> {
+pub async fn nothing_to_bill(store: &Store, prepared: &Prepared, period: Period) -> Result<(), StoreError> {
     let carry = prepared.bill.carry.clone();
     store.save_balance(&prepared.balance.after(Scope::Period(period), carry)).await
 }

@@ -4,9 +4,7 @@
 //! draft that staff look at, and the invoice. So if nothing changes in between, the invoice is what the preview said.
 
 mod bills;
-mod credits;
 mod invoices;
 
 pub use bills::{BillingError, Completion, Prepared, of_case, of_period, what_was_done_in};
-pub use credits::{CreditingError, credit};
 pub use invoices::{Asked, Issued, issue, nothing_to_bill};

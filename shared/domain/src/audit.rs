@@ -167,7 +167,9 @@ impl Entry {
             Fact::FileReferenceLost { case, file } => {
                 ("file_reference_lost", vec![case.to_string(), file.to_string()], DONE)
             }
-            Fact::InvoiceRecordLost { case, invoice } => ("invoice_record_lost", of_invoice(case, invoice), DONE),
+            Fact::InvoiceRecordLost { case, invoice } => {
+                ("invoice_record_lost", of_invoice(case, invoice), DONE)
+            }
             Fact::InvoiceRendered { case, invoice } => ("invoice_rendered", of_invoice(case, invoice), DONE),
             Fact::Accessed(Access::FileDownloaded { case, file }) => {
                 ("file_downloaded", of_file(case.as_ref(), file), DONE)

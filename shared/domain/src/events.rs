@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, ArchiveId, CaseId, ContractId, CreditNoteId, EntryId, EventId, FileId, InvoiceId, Random, UserId, audit::Actor,
-    cases::Case, people::Audience,
+    AccountId, ArchiveId, CaseId, ContractId, CreditNoteId, EntryId, EventId, FileId, InvoiceId, Random,
+    UserId, audit::Actor, cases::Case, people::Audience,
 };
 
 /// One fact, addressed to the account that it is about.

@@ -6,14 +6,15 @@ use std::{
 };
 
 use fake_salesforce::demo::{AGENT_NAME, BRIGHTWATER, NORDHAVEN};
+use portico_billing::Prepared;
 use portico_conformance::isolation::Role;
 use portico_domain::{
     AccountId, CaseId, EntryId, FileId, UserId,
     billing::{self, Agreements, ContractBalance, Done, Input, Particulars, Subject, TimeEntry},
     cases::Case,
-    events::{Event, Fact},
+    events::Fact,
     files::{File, FileState, Verdict},
-    people::{Account, ClientRole, Membership, MembershipState, Position},
+    people::{ClientRole, Membership, MembershipState, Position},
 };
 use portico_emulators::Pool;
 use portico_local::{LocalCloud, Options, demo::PASSWORD, identity};

@@ -89,6 +89,7 @@ fn shared_crates_depend_on_the_allowed_ones_only() {
     let allowed: BTreeMap<&str, &[&str]> = BTreeMap::from([
         ("portico-domain", &[][..]),
         ("portico-store", &["portico-domain"]),
+        ("portico-billing", &["portico-domain", "portico-store"]),
         ("portico-salesforce", &["portico-domain"]),
         ("portico-invoice", &["portico-domain"]),
         ("portico-http", &["portico-domain", "portico-store"]),

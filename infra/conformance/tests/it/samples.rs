@@ -103,6 +103,7 @@ samples! {
     file_disposal_nothing_goes => files::keeps_what_is_kept;
     file_disposal_schedule => files::case_f03_removes_what_never_came;
     file_disposal_unfinished_parts => files::case_f03_removes_parts;
+    invoice_generation_billing_due => queues::invoices_a_month;
     invoice_generation_case_closed => queues::invoices_a_closed_case;
     invoice_generation_case_open => queues::does_not_invoice_an_open_case;
     invoice_listing_detail => http::reads_an_invoice;

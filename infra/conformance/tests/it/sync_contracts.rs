@@ -126,7 +126,7 @@ impl Scene {
             }
         }
         let expenses: Vec<Expense> =
-            outlays.iter().filter_map(|outlay| outlay.billed_under(contract.id)).cloned().collect();
+            outlays.into_iter().filter(Outlay::is_billed).map(|outlay| outlay.paid).collect();
         billing::price(Input {
             agreement: &contract.agreement().unwrap(),
             scope,

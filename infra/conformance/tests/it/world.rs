@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use fake_salesforce::{FakeSalesforce, demo::NORDHAVEN};
 use lambda_runtime::{Context, LambdaEvent};
-use portico_billing::Completion;
 use portico_aws::{BootError, Cloud, Function, Settings};
+use portico_billing::Completion;
 use portico_domain::{
     AccountId, CaseId, Clock, ContractId, EntryId, FileId, SalesforceId, UserId,
     billing::{Invoice, Particulars, TimeEntry},

@@ -11,8 +11,9 @@ const KEY: &str = "accounts/a/files/f";
 const MEBIBYTE: usize = 1024 * 1024;
 /// What one object may need at its peak: two parts of 16 MiB, what arrives meanwhile, and the program.
 const PEAK_MIB_MAX: usize = 128;
-/// What an object four times as long may need more: what the allocator does not give back at once.
-const GROWTH_MIB_MAX: usize = 16;
+/// What an object four times as long, 192 MiB longer, may need more: what the allocator does not give back at once, and
+/// what piles up on a busy machine.
+const GROWTH_MIB_MAX: usize = 48;
 
 /// Measured in a process that does nothing else: not even keep the objects.
 #[tokio::test(flavor = "multi_thread")]

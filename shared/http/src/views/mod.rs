@@ -13,13 +13,13 @@ pub use cases::{
     AuthorView, CaseSummaryView, CaseView, ContractReference, FileMentionView, HappeningView, StatusView,
     TimelineEntryView,
 };
-pub use invoices::{
-    CreditNoteView, DraftView, InvoiceStateView, InvoiceView, LineKindView, LineView, ReductionView, StepView,
-    SubjectView, TaxView, TreatmentView, UnitView,
-};
 pub use files::{
     ArchiveFailureView, ArchiveStateView, ArchiveView, FileStateView, FileView, RejectionView, SpaceView,
     UsageView, VisibilityView,
+};
+pub use invoices::{
+    InvoiceStateView, InvoiceView, LineKindView, LineView, ReductionView, StepView, SubjectView, TaxView,
+    TreatmentView, UnitView,
 };
 
 /// An amount of money, as text so that nobody's floats round it.

@@ -2,17 +2,17 @@
 
 use fake_salesforce::demo::BRIGHTWATER;
 use portico_domain::{
-    CaseId, ContractId, InvoiceId, Money, SalesforceId,
-    billing::{Expense, Invoice},
+    CaseId, ContractId, EntryId, InvoiceId, Money, SalesforceId,
+    billing::{Expense, Invoice, Period, Scope, TimeEntry},
     cases::{Author, Case, ClosingReason, Happening, Side, TimelineEntry},
-    contracts::{Contract, Outlay},
-    events::Fact,
+    contracts::{BilledBy, Contract, Outlay, Provisions},
+    events::{Event, Fact},
     files::{Declaration, File, FileState},
     people::{MembershipState, Position},
 };
 use portico_emulators::queues::MessageAttribute;
 use portico_salesforce::{Pace, Soql};
-use portico_store::{Linked, PageSize, Tenant};
+use portico_store::{LineChange, Linked, PageSize, Tenant};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -23,7 +23,7 @@ use crate::{
     stack::now,
     world::{
         CONTENT, MEMBER, World, account, case, closed_case, contract, declared, file, lambda_event, new_case,
-        open_case, other_account, pending_file, user,
+        open_case, other_account, pending_file, time_entries, user,
     },
 };
 
@@ -439,6 +439,46 @@ pub async fn invoices_a_closed_case(sample: &Sample) {
     assert!(happened(world, closed_case()).await.contains(&Happening::Invoiced { invoice: id, number }));
     let facts = outbox::facts(&world.stack.emulators).await;
     assert!(facts.contains(&Fact::InvoiceIssued { case: Some(closed_case()), invoice: id }), "{facts:?}");
+}
+
+/// October is over, September was before the contract, and November is not over yet.
+pub async fn invoices_a_month(sample: &Sample) {
+    let world = &sample.world;
+    let provisions = Provisions { billed_by: BilledBy::Month, ..Provisions::default() };
+    let valid_from = "2026-10-01".parse().unwrap();
+    let monthly = Contract { provisions, valid_from, version: 2, ..contract() };
+    world.store.save_contract(&monthly).await.unwrap();
+    let [november, _] = time_entries();
+    let worked_on = "2026-10-31".parse().unwrap();
+    let case = world.case(closed_case()).await;
+    let event = Event::case_changed(&case, now(), &world.stack.random);
+    let case = Case { version: case.version + 1, ..case };
+    let salesforce_id = "a01Fk0000000103IAA".parse().unwrap();
+    let october =
+        TimeEntry { id: EntryId::of_salesforce(&salesforce_id), salesforce_id, worked_on, ..november };
+    let in_october = LineChange {
+        salesforce_id,
+        line: TimelineEntry::of_hours(&october),
+        shown: true,
+        hours: Some(october),
+        before: None,
+    };
+    world.store.save_lines(&case, &[in_october], &event).await.unwrap();
+    all_done(sample).await;
+    let october = Period::of(worked_on);
+    let id = InvoiceId::of(account(), monthly.id, Scope::Period(october));
+    let invoice = world.store.invoice(&world.tenant(), id).await.unwrap().unwrap();
+    assert_eq!(invoice.number.as_str(), "2026-000001");
+    // 95 minutes at 120 an hour: 1.58 h. The other entries are of November.
+    assert_eq!((invoice.line_count, invoice.net.to_decimal().to_string().as_str()), (1, "189.60"));
+    let balance = world.store.balance(&world.tenant(), monthly.id).await.unwrap();
+    assert_eq!((balance.through, balance.version), (Some(october), 1));
+    // Whoever closes the case now bills nothing twice.
+    let (tenant, completion) = (world.tenant(), portico_billing::Completion::WhenClosed);
+    let again = portico_billing::of_case(&world.store, &tenant, closed_case(), completion).await.unwrap();
+    assert!(again.is_none());
+    let facts = outbox::facts(&world.stack.emulators).await;
+    assert!(facts.contains(&Fact::InvoiceIssued { case: None, invoice: id }), "{facts:?}");
 }
 
 pub async fn does_not_invoice_an_open_case(sample: &Sample) {
