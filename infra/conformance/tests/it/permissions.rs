@@ -18,6 +18,7 @@ fn known_actions(kind: &str) -> &'static [&'static str] {
             "dynamodb:PutItem",
             "dynamodb:UpdateItem",
             "dynamodb:DeleteItem",
+            "dynamodb:ConditionCheckItem",
             "dynamodb:Query",
         ],
         "AWS::S3::Bucket" => &[

@@ -125,8 +125,10 @@ impl Scene {
                 case_of.extend(store.case_of(id).await.unwrap().map(|case| (id, case.id)));
             }
         }
-        let expenses: Vec<Expense> =
-            outlays.into_iter().filter(Outlay::is_billed).map(|outlay| outlay.paid).collect();
+        // One that names no contract goes with whichever its account is billed by.
+        let goes_with = |outlay: &Outlay| outlay.contract.is_none_or(|named| named == contract.id);
+        let billed = outlays.into_iter().filter(|outlay| outlay.is_billed() && goes_with(outlay));
+        let expenses: Vec<Expense> = billed.map(|outlay| outlay.paid).collect();
         billing::price(Input {
             agreement: &contract.agreement().unwrap(),
             scope,

@@ -69,7 +69,7 @@ pub use invoice::{
 };
 pub use late_fees::{LateCharge, LateFee};
 pub use period::{NotAMonth, Period, Scope, UnknownZone, Zone};
-pub use price::{CHARGES_MAX, ENTRIES_MAX, Input, LINES_MAX, PricingError, price, price_case};
+pub use price::{CHARGES_MAX, ENTRIES_MAX, Input, LINES_MAX, PricingError, price};
 pub use rates::{
     AfterHours, CARD_RATES_MAX, CardRate, Criteria, RateCard, RateSource, Rates, RatesError, Stretch,
     TIERS_MAX, Tier, TierReached, Tiers, WINDOWS_MAX, Window,

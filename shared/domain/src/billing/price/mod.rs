@@ -13,7 +13,7 @@ use super::{
     terms::{Agreement, Mode, Terms, TermsError, Version},
     work::{Delivery, Expense, TimeEntry},
 };
-use crate::{CaseId, EntryId, contracts::Contract, money::MoneyError};
+use crate::{EntryId, money::MoneyError};
 
 /// Most time entries on one invoice.
 pub const ENTRIES_MAX: usize = 2_000;
@@ -42,9 +42,6 @@ pub struct Input<'a> {
 /// Why there is no bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PricingError {
-    /// Nothing billable was logged.
-    #[error("nothing billable was logged")]
-    NothingToBill,
     /// A time entry that cannot be right.
     #[error("time entry {0} has a number of minutes that cannot be right")]
     ImplausibleEntry(EntryId),
@@ -126,26 +123,4 @@ fn in_its_turn(governing: &Governing) -> Result<(), PricingError> {
             Err(PricingError::OtherMode)
         }
     }
-}
-
-/// Prices the billable entries of a case that was closed on a day.
-///
-/// # Errors
-/// [`PricingError::NothingToBill`] if there is none, and as [`price`].
-pub fn price_case(
-    contract: &Contract,
-    case: CaseId,
-    closed_on: Date,
-    entries: &[TimeEntry],
-) -> Result<Bill, PricingError> {
-    let agreement = contract.agreement()?;
-    let bill = price(Input {
-        agreement: &agreement,
-        scope: Scope::Case { case, closed_on },
-        entries,
-        expenses: &[],
-        deliveries: &[],
-        before: &Carry::default(),
-    })?;
-    if bill.is_empty() { Err(PricingError::NothingToBill) } else { Ok(bill) }
 }

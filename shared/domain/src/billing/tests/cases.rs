@@ -163,7 +163,7 @@ fn case_b07_nothing_billable_is_no_invoice() {
     let elsewhere = TimeEntry { case: case(7), ..entry(4, 60) };
     let entries = [deleted, internal, entry(3, 0), elsewhere];
     let result = price_case(&contract("60", "0", "EUR"), case(0), day(NOVEMBER), &entries);
-    assert_eq!(result, Err(PricingError::NothingToBill));
+    assert!(result.unwrap().is_empty());
 }
 
 #[test]

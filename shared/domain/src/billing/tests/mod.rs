@@ -46,6 +46,24 @@ fn terms(contract: &Contract) -> Terms {
     contract.agreement().unwrap().on(day("2026-11-02")).unwrap().terms.clone()
 }
 
+/// Prices the billable entries of a case that was closed on a day.
+fn price_case(
+    contract: &Contract,
+    case: CaseId,
+    closed_on: Date,
+    entries: &[TimeEntry],
+) -> Result<Bill, PricingError> {
+    let agreement = contract.agreement()?;
+    price(Input {
+        agreement: &agreement,
+        scope: Scope::Case { case, closed_on },
+        entries,
+        expenses: &[],
+        deliveries: &[],
+        before: &Carry::default(),
+    })
+}
+
 /// Time and materials in euros: what the other clauses are added to.
 fn clauses(rate: &str, tax: &str) -> Clauses {
     terms(&contract(rate, tax, "EUR")).into()
