@@ -461,7 +461,7 @@ impl LocalCloud {
         if let Some(pool) = pools.values().next() {
             let services =
                 open_file::Services { api: &addresses.api, cognito: &addresses.aws, client: &pool.client_id };
-            router = router.merge(open_file::routes(&services));
+            router = router.merge(open_file::routes(&services, http.clone()));
         }
         tasks.spawn(serve(web_listener, router, stopper.stop()));
         // Last: health is good from here on.

@@ -2,7 +2,7 @@
 "use strict";
 
 const main = document.querySelector("main");
-const { api, cognito, client } = main.dataset;
+const { cognito, client } = main.dataset;
 const [form, problem, result] = ["sign-in", "problem", "result"].map((id) => document.getElementById(id));
 const file = location.pathname.split("/").pop();
 const account = new URLSearchParams(location.search).get("account");
@@ -50,7 +50,7 @@ async function signIn(email, password) {
 
 async function link() {
   const query = account === null ? "" : `?account=${encodeURIComponent(account)}`;
-  const answer = await ask(`${api}/files/${encodeURIComponent(file)}${query}`, {
+  const answer = await ask(`/open-file/files/${encodeURIComponent(file)}${query}`, {
     headers: { authorization: `Bearer ${token}` },
   });
   if (answer.ok) return answer.json();
@@ -58,6 +58,7 @@ async function link() {
     token = null;
     throw new Refusal(WORDS.expired);
   }
+  if (answer.status >= 500) throw new Refusal(WORDS.silent);
   if (answer.status === 404) throw new Refusal(WORDS.missing);
   const said = await answer.json().catch(() => ({}));
   throw new Refusal(said.detail || said.title || WORDS.silent);

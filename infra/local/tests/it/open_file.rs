@@ -8,7 +8,7 @@ use crate::support::{Script, http};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_page_asks_who_is_there_and_loads_and_asks_nothing_elsewhere() {
-    let (script, seen) = Script::new().on("door", |_| Ok(json!({ "statusCode": 200 })));
+    let (script, seen) = Script::new().on("door", |_| Ok(json!({ "statusCode": 200, "body": "{}" })));
     let cloud = script.start().await;
     let web = &cloud.addresses().web;
     let get = async |path: &str| http().get(format!("{web}{path}")).send().await.unwrap();
@@ -16,10 +16,10 @@ async fn the_page_asks_who_is_there_and_loads_and_asks_nothing_elsewhere() {
     let page = get("/files/file_01993b8e5c6a7d2f8b1e4a9c0d3f6e72?account=acct_1").await;
     assert_eq!(page.status(), StatusCode::OK);
     let header = |name: &str| page.headers()[name].to_str().unwrap().to_owned();
-    let (api, aws) = (&cloud.addresses().api, &cloud.addresses().aws);
+    let aws = &cloud.addresses().aws;
     let policy = header("content-security-policy");
     assert!(policy.starts_with("default-src 'none';"), "{policy}");
-    assert!(policy.contains(&format!("connect-src {api} {aws};")), "{policy}");
+    assert!(policy.contains(&format!("connect-src 'self' {aws};")), "{policy}");
     assert!(!policy.contains("unsafe"), "{policy}");
     assert_eq!(header("referrer-policy"), "no-referrer");
     assert_eq!(header("cache-control"), "no-store");
@@ -38,5 +38,10 @@ async fn the_page_asks_who_is_there_and_loads_and_asks_nothing_elsewhere() {
     let other = get("/files/%3Cscript%3Ealert(1)%3C%2Fscript%3E?account=%22%3E%3Cimg%3E").await;
     assert_eq!(other.text().await.unwrap(), html);
     assert_eq!(seen.count(), 0, "nobody was asked for anything yet");
+
+    // The API is asked through this host, and decides: without a token, nothing.
+    let refused = get("/open-file/files/file_01993b8e5c6a7d2f8b1e4a9c0d3f6e72?account=acct_1").await;
+    assert!(matches!(refused.status().as_u16(), 401 | 403), "{}", refused.status());
+    assert_eq!(seen.count(), 0);
     cloud.shutdown().await;
 }
