@@ -137,7 +137,7 @@ fn put_balance(balance: &ContractBalance) -> Result<Write, StoreError> {
 /// The positions of an invoice in items of their own: they are many, lists do without them, and they are written once.
 fn put_positions(invoice: &Invoice, positions: &Positions) -> Result<Vec<Write>, IssueError> {
     let without_lines = Derivation { lines: Vec::new(), ..positions.derivation.clone() };
-    let whole = Whole { derivation: without_lines, retainer: positions.retainer.clone() };
+    let whole = Whole { derivation: without_lines, retainer: positions.retainer };
     let mut chunks = vec![Chunk { lines: Vec::new(), derivations: Vec::new(), whole: Some(whole) }];
     // What is about all of them has its own limits, and fits into what an item has above the limit of a chunk.
     let mut bytes = 0;
