@@ -457,7 +457,7 @@ impl Scene {
     }
 }
 
-const TABLES: [Table; 14] = [
+const TABLES: [Table; 16] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
@@ -466,6 +466,8 @@ const TABLES: [Table; 14] = [
     Table::TimeEntries,
     Table::Files,
     Table::Invoices,
+    Table::InvoicePositions,
+    Table::Billing,
     Table::Counters,
     Table::Idempotency,
     Table::Outbox,
