@@ -1051,6 +1051,8 @@ fn scope_tables(scope: &Scope) -> BTreeMap<String, String> {
         (Table::TimeEntries, "TimeEntriesTable"),
         (Table::Files, "FilesTable"),
         (Table::Invoices, "InvoicesTable"),
+        (Table::InvoicePositions, "InvoicePositionsTable"),
+        (Table::Billing, "BillingTable"),
         (Table::Counters, "CountersTable"),
         (Table::Idempotency, "IdempotencyTable"),
         (Table::Outbox, "OutboxTable"),
