@@ -8,7 +8,6 @@ use portico_aws::{Batch, BootError, Cloud, Function};
 use portico_billing::{BillingError, Completion, Prepared};
 use portico_domain::{
     CaseId, Clock, ContractId, Random,
-    billing::{Agreements, AssignmentError},
     events::{Event, Fact},
 };
 use portico_store::{IssueError, Store, StoreError, Tenant, engine::Table};
@@ -61,9 +60,6 @@ pub enum InvoicingError {
     /// The records cannot be read or written, or the work cannot be priced.
     #[error(transparent)]
     Billing(#[from] BillingError),
-    /// Nobody can say which months are due.
-    #[error(transparent)]
-    Assignment(#[from] AssignmentError),
     /// The invoice cannot be written.
     #[error(transparent)]
     Issue(#[from] IssueError),
@@ -102,16 +98,11 @@ async fn invoice_case(deps: &Deps, tenant: &Tenant, case: CaseId) -> Result<(), 
 /// Bills the months of a contract that are over, one after the other: each begins with what the one before left.
 async fn invoice_months(deps: &Deps, tenant: &Tenant, id: ContractId) -> Result<(), InvoicingError> {
     for _ in 0..MONTHS_MAX + RACES_MAX {
-        let contracts = deps.store.contracts(tenant).await?;
-        let agreements = Agreements::of(&contracts);
-        let agreed = agreements.contract(id)?;
-        let balance = deps.store.balance(tenant, id).await?;
         let now = deps.clock.now();
-        let due = agreed.months_due(balance.through, agreed.contract.day_of(now), 1);
-        let Some(period) = due.first().copied() else { return Ok(()) };
-        let prepared = portico_billing::of_period(&deps.store, tenant, id, period).await?;
+        let due = portico_billing::of_month_due(&deps.store, tenant, id, now).await?;
+        let Some(prepared) = due else { return Ok(()) };
         if prepared.bill.is_empty() {
-            match portico_billing::nothing_to_bill(&deps.store, &prepared, period).await {
+            match portico_billing::nothing_to_bill(&deps.store, &prepared).await {
                 Ok(()) | Err(StoreError::Conflict) => continue,
                 Err(error) => return Err(error.into()),
             }

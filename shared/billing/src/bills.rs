@@ -103,31 +103,36 @@ pub async fn of_case(
         Done { entries: store.time_entries(tenant, id).await?, expenses: store.expenses(tenant, id).await? };
     let agreements = Agreements::of(&contracts);
     let Some(assigned) = agreements.of_case(&case, completed_at, done)? else { return Ok(None) };
-    priced(store, tenant, assigned, Some(case)).await.map(Some)
+    let account = account(store, tenant).await?;
+    let balance = store.balance(tenant, assigned.contract.id).await?;
+    priced(assigned, account, Some(case), balance).map(Some)
 }
 
-/// The bill of a month of a contract. It may be empty, and has to be noted even then.
+/// The bill of the next month of a contract that is over and not billed yet; `None` if all are. It may be empty, and has
+/// to be noted even then: see [`crate::nothing_to_bill`].
 ///
 /// # Errors
 /// [`BillingError`].
-pub async fn of_period(
+pub async fn of_month_due(
     store: &Store,
     tenant: &Tenant,
     contract: ContractId,
-    period: Period,
-) -> Result<Prepared, BillingError> {
+    now: Timestamp,
+) -> Result<Option<Prepared>, BillingError> {
     let contracts = store.contracts(tenant).await?;
-    let done = what_was_done_in(store, tenant, period).await?;
     let agreements = Agreements::of(&contracts);
+    let agreed = agreements.contract(contract)?;
+    let balance = store.balance(tenant, contract).await?;
+    let Some(period) = agreed.month_due(balance.through, agreed.contract.day_of(now)) else {
+        return Ok(None);
+    };
+    let done = what_was_done_in(store, tenant, period).await?;
     let assigned = agreements.of_period(contract, period, done)?;
-    priced(store, tenant, assigned, None).await
+    priced(assigned, account(store, tenant).await?, None, balance).map(Some)
 }
 
 /// What was done for an account in a month, wherever its contracts' clocks are.
-///
-/// # Errors
-/// [`StoreError`] if the engine fails.
-pub async fn what_was_done_in(store: &Store, tenant: &Tenant, period: Period) -> Result<Done, StoreError> {
+async fn what_was_done_in(store: &Store, tenant: &Tenant, period: Period) -> Result<Done, StoreError> {
     // The day that somebody wrote down may be the one before or after by the contract's clock.
     let (first, last) = (period.first().saturating_sub(1.day()), period.last().saturating_add(1.day()));
     Ok(Done {
@@ -136,14 +141,16 @@ pub async fn what_was_done_in(store: &Store, tenant: &Tenant, period: Period) ->
     })
 }
 
-async fn priced(
-    store: &Store,
-    tenant: &Tenant,
+async fn account(store: &Store, tenant: &Tenant) -> Result<Account, BillingError> {
+    store.account(tenant).await?.ok_or_else(|| BillingError::NoAccount(tenant.account()))
+}
+
+fn priced(
     assigned: Assigned<'_>,
+    account: Account,
     case: Option<Case>,
+    balance: ContractBalance,
 ) -> Result<Prepared, BillingError> {
-    let account = store.account(tenant).await?.ok_or_else(|| BillingError::NoAccount(tenant.account()))?;
-    let balance = store.balance(tenant, assigned.contract.id).await?;
     let bill = billing::price(Input {
         agreement: assigned.agreement,
         scope: assigned.scope,

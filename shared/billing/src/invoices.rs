@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use portico_domain::{
     Random,
     audit::Actor,
-    billing::{Draft, Invoice, Issuing, Period, Scope, Series},
+    billing::{Draft, Invoice, Issuing, Series},
     cases::{Happening, TimelineEntry},
     events::{Event, Fact},
 };
@@ -69,9 +69,8 @@ pub async fn issue(
     };
     let mut events = vec![issued];
     events.extend(case.as_ref().map(|case| Event::case_changed(case, now, random)));
-    let on_timeline =
-        |number: String| TimelineEntry::new(Happening::Invoiced { invoice: invoice.id, number }, now, random);
-    let entry = on_timeline(invoice.number.to_string());
+    let happening = Happening::Invoiced { invoice: invoice.id, number: invoice.number.to_string() };
+    let entry = TimelineEntry::new(happening, now, random);
     let issue = Issue {
         invoice: invoice.clone(),
         positions,
@@ -90,7 +89,6 @@ pub async fn issue(
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if somebody else billed something of the contract first.
-pub async fn nothing_to_bill(store: &Store, prepared: &Prepared, period: Period) -> Result<(), StoreError> {
-    let carry = prepared.bill.carry.clone();
-    store.save_balance(&prepared.balance.after(Scope::Period(period), carry)).await
+pub async fn nothing_to_bill(store: &Store, prepared: &Prepared) -> Result<(), StoreError> {
+    store.save_balance(&prepared.balance.after(prepared.scope, prepared.bill.carry.clone())).await
 }

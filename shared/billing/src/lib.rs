@@ -6,5 +6,5 @@
 mod bills;
 mod invoices;
 
-pub use bills::{BillingError, Completion, Prepared, of_case, of_period, what_was_done_in};
+pub use bills::{BillingError, Completion, Prepared, of_case, of_month_due};
 pub use invoices::{Asked, Issued, issue, nothing_to_bill};

@@ -97,13 +97,12 @@ impl<'a> Agreements<'a> {
         agreed(contract, agreement)
     }
 
-    /// Every contract that can be billed by, those that began last first.
-    pub fn sound(&self) -> impl Iterator<Item = Agreed<'_>> {
-        self.contracts.iter().filter_map(|(contract, agreement)| agreed(contract, agreement).ok())
-    }
-
-    /// The contract that holds on a day, which may be another day in another contract's time zone.
-    fn holding(&self, day: impl Fn(&Contract) -> Date) -> Option<Result<Agreed<'_>, AssignmentError>> {
+    /// The contract that holds on a day, which may be another day in another contract's time zone; of several, the one that
+    /// began last.
+    pub(super) fn holding(
+        &self,
+        day: impl Fn(&Contract) -> Date,
+    ) -> Option<Result<Agreed<'_>, AssignmentError>> {
         let found = self.contracts.iter().find(|(contract, _)| contract.holds_on(day(contract)));
         found.map(|(contract, agreement)| agreed(contract, agreement))
     }
@@ -262,16 +261,14 @@ impl Agreed<'_> {
         self.contract.deliveries(case_of).map_err(|error| AssignmentError::Terms { contract, error })
     }
 
-    /// The months that have to be billed by now: those that are over since `through`, or since it began, oldest first;
-    /// at most `limit`.
-    pub fn months_due(&self, through: Option<Period>, today: Date, limit: usize) -> Vec<Period> {
+    /// The month that has to be billed next: the first one that is over since `through`, or since the contract began, and
+    /// that is billed by the month.
+    pub fn month_due(&self, through: Option<Period>, today: Date) -> Option<Period> {
         let begin = through.map_or_else(|| Period::of(self.contract.valid_from), Period::next);
         let is_over = |period: &Period| period.last() < today;
         let has_begun = |period: &Period| self.contract.valid_to.is_none_or(|last| period.first() <= last);
         std::iter::successors(Some(begin), |period| Some(period.next()))
             .take_while(|period| is_over(period) && has_begun(period))
-            .filter(|period| self.is_monthly_on(period.last()))
-            .take(limit)
-            .collect()
+            .find(|period| self.is_monthly_on(period.last()))
     }
 }

@@ -6,12 +6,12 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    bill::{Bill, Line, TimeTotals, tax_by_line},
+    bill::{Bill, Line, TimeTotals},
     credit_note::Credited,
     derivation::{Derivation, LineDerivation},
     period::{Period, Scope},
     retainer::RetainerStatement,
-    taxes::{TaxSum, Treatment},
+    taxes::TaxSum,
     terms::Clauses,
 };
 use crate::{
@@ -233,14 +233,6 @@ impl Positions {
     pub fn explained(&self) -> impl Iterator<Item = (&Line, &LineDerivation)> {
         self.lines.iter().zip(&self.derivation.lines)
     }
-
-    /// The tax of the document, divided among the lines so that it adds up.
-    ///
-    /// # Errors
-    /// [`MoneyError`] if the amounts do not fit.
-    pub fn tax_by_line(&self, taxes: &[TaxSum]) -> Result<Vec<Money>, MoneyError> {
-        tax_by_line(&self.lines, taxes, self.derivation.tax_rounding, self.derivation.currency)
-    }
 }
 
 /// More positions than an invoice counts.
@@ -326,13 +318,5 @@ impl Invoice {
     /// The key of its PDF in the bucket of documents.
     pub fn document_key(&self) -> String {
         format!("accounts/{}/invoices/{}.pdf", self.account, self.id)
-    }
-
-    /// The tax in percent, if one rate holds for all of it.
-    pub fn one_treatment(&self) -> Option<Treatment> {
-        match self.taxes.as_slice() {
-            [tax] => Some(tax.treatment),
-            _ => None,
-        }
     }
 }

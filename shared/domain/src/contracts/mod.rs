@@ -299,14 +299,5 @@ impl PrepaidHours {
     }
 }
 
-/// The contract under which work delivered at `moment` is billed: the one that holds on that day; of
-/// several, the one that began last.
-pub fn in_force(contracts: &[Contract], moment: Timestamp) -> Option<&Contract> {
-    contracts
-        .iter()
-        .filter(|contract| contract.holds_on(contract.day_of(moment)))
-        .max_by_key(|contract| (contract.valid_from, contract.id))
-}
-
 #[cfg(test)]
 mod tests;

@@ -26,21 +26,6 @@ fn contract(from: &str, to: Option<&str>, zone: &str) -> Contract {
     }
 }
 
-#[test]
-fn case_b05_the_day_is_the_contracts_day() {
-    let contracts = [
-        contract("2026-01-01", Some("2026-06-30"), "Europe/Berlin"),
-        contract("2026-07-01", None, "Europe/Berlin"),
-    ];
-    // 22:30 UTC on 30 June is half past midnight on 1 July in Berlin.
-    let moment: Timestamp = "2026-06-30T22:30:00Z".parse().unwrap();
-    assert_eq!(in_force(&contracts, moment).unwrap().name, "2026-07-01");
-    let moment: Timestamp = "2026-06-30T21:30:00Z".parse().unwrap();
-    assert_eq!(in_force(&contracts, moment).unwrap().name, "2026-01-01");
-    let moment: Timestamp = "2025-12-31T22:30:00Z".parse().unwrap();
-    assert_eq!(in_force(&contracts, moment), None);
-}
-
 /// A contract in one paper that says this.
 fn saying(provisions: Provisions) -> Contract {
     Contract { provisions, ..contract("2026-01-01", None, "Europe/Berlin") }

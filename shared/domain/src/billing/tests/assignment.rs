@@ -34,6 +34,21 @@ fn ids(assigned: &Assigned) -> Vec<EntryId> {
 }
 
 #[test]
+fn case_b05_the_day_is_the_contracts_day() {
+    let contracts = [numbered(1, "2026-01-01", Some("2026-06-30")), numbered(2, "2026-07-01", None)];
+    let agreements = Agreements::of(&contracts);
+    let in_force = |moment: &str| {
+        let moment: Timestamp = moment.parse().unwrap();
+        let found = agreements.holding(|contract| contract.day_of(moment));
+        found.map(|agreed| agreed.unwrap().contract.id)
+    };
+    // 22:30 UTC on 30 June is half past midnight on 1 July in Berlin.
+    assert_eq!(in_force("2026-06-30T22:30:00Z"), Some(contracts[1].id));
+    assert_eq!(in_force("2026-06-30T21:30:00Z"), Some(contracts[0].id));
+    assert_eq!(in_force("2025-12-31T22:30:00Z"), None);
+}
+
+#[test]
 fn a_case_is_billed_by_the_contract_of_its_closing() {
     let contracts = [numbered(1, "2026-01-01", Some("2026-11-30")), numbered(2, "2026-12-01", None)];
     let agreements = Agreements::of(&contracts);
@@ -95,5 +110,6 @@ fn a_contract_that_nobody_can_bill_by_says_so_and_blocks_no_other() {
         matches!(error, AssignmentError::Terms { contract, .. } if contract == contracts[0].id),
         "{error}"
     );
-    assert_eq!(agreements.sound().count(), 1);
+    let can_be_billed_by = contracts.each_ref().map(|contract| agreements.contract(contract.id).is_ok());
+    assert_eq!(can_be_billed_by, [false, true]);
 }
