@@ -266,7 +266,8 @@ impl Agreed<'_> {
     pub fn month_due(&self, through: Option<Period>, today: Date) -> Option<Period> {
         let begin = through.map_or_else(|| Period::of(self.contract.valid_from), Period::next);
         let is_over = |period: &Period| period.last() < today;
-        let has_begun = |period: &Period| self.contract.valid_to.is_none_or(|last| period.first() <= last);
+        let last_day = self.contract.last_day();
+        let has_begun = |period: &Period| last_day.is_none_or(|last| period.first() <= last);
         std::iter::successors(Some(begin), |period| Some(period.next()))
             .take_while(|period| is_over(period) && has_begun(period))
             .find(|period| self.is_monthly_on(period.last()))

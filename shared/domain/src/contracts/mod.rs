@@ -175,12 +175,15 @@ impl Contract {
 
     /// Whether it holds on `day`.
     pub fn holds_on(&self, day: Date) -> bool {
-        !self.has_ended() && self.valid_from <= day && self.last_day().is_none_or(|last| day <= last)
+        self.valid_from <= day && self.last_day().is_none_or(|last| day <= last)
     }
 
-    /// Its last day: what the last paper says.
-    fn last_day(&self) -> Option<Date> {
-        self.amendments.last().map_or(self.valid_to, |amendment| amendment.valid_to)
+    /// Its last day: what the last paper says, unless it has ended altogether; open-ended if absent.
+    pub fn last_day(&self) -> Option<Date> {
+        match self.amendments.last() {
+            Some(amendment) if !self.has_ended() => amendment.valid_to,
+            _ => self.valid_to,
+        }
     }
 
     /// Whether it holds on no day any more: Salesforce does not have it, or has it as part of another.

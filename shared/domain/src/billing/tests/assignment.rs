@@ -1,7 +1,10 @@
 //! Nothing that was done is on two bills, and nothing on none.
 
 use super::*;
-use crate::{cases::Case, contracts::Milestone};
+use crate::{
+    cases::Case,
+    contracts::{Amendment, BilledBy, Milestone, Provisions},
+};
 
 /// A case as Salesforce knows it.
 fn a_case() -> Case {
@@ -112,4 +115,38 @@ fn a_contract_that_nobody_can_bill_by_says_so_and_blocks_no_other() {
     );
     let can_be_billed_by = contracts.each_ref().map(|contract| agreements.contract(contract.id).is_ok());
     assert_eq!(can_be_billed_by, [false, true]);
+}
+
+#[test]
+fn months_go_on_as_long_as_the_last_paper_says() {
+    let provisions = Provisions { billed_by: BilledBy::Month, ..Provisions::default() };
+    let first = Contract { provisions: provisions.clone(), ..numbered(1, "2026-01-01", Some("2026-03-31")) };
+    let amendment = Amendment {
+        salesforce_id: salesforce_id(9),
+        name: "Longer".to_owned(),
+        valid_from: day("2026-04-01"),
+        valid_to: Some(day("2026-05-15")),
+        currency: first.currency,
+        time_zone: first.time_zone.clone(),
+        hourly_rate: first.hourly_rate,
+        tax_percent: first.tax_percent,
+        payment_terms_days: 14,
+        purchase_order: None,
+        rates: Vec::new(),
+        provisions,
+        modstamp: Timestamp::UNIX_EPOCH,
+    };
+    let due = |contract: &Contract, through: &str| {
+        let contracts = [contract.clone()];
+        let through = Some(Period::of(day(through)));
+        Agreements::of(&contracts).contract(contract.id).unwrap().month_due(through, day("2026-08-01"))
+    };
+    let month = |text: &str| Some(Period::of(day(text)));
+    assert_eq!(due(&first, "2026-02-01"), month("2026-03-01"));
+    assert_eq!(due(&first, "2026-03-01"), None);
+    let amended = Contract { amendments: vec![amendment], ..first };
+    assert_eq!(due(&amended, "2026-03-01"), month("2026-04-01"));
+    assert_eq!(due(&amended, "2026-04-01"), month("2026-05-01"));
+    assert_eq!(due(&amended, "2026-05-01"), None);
+    assert_eq!(due(&amended.ended().unwrap(), "2026-03-01"), None);
 }
