@@ -74,6 +74,21 @@ pub struct Rendered {
     pub size: u64,
     /// SHA-256 of the bytes, hexadecimal.
     pub sha256: String,
+    /// The e-invoice that is attached to it, as a file of its own; absent if the norm has no room for the invoice, and on
+    /// documents from before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_invoice: Option<StoredDocument>,
+}
+
+/// A document in the bucket of documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredDocument {
+    /// Its key.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes, hexadecimal.
+    pub sha256: String,
 }
 
 /// What an invoice bills, in the words of the day of its issue.
@@ -326,6 +341,11 @@ impl Invoice {
     /// The key of its PDF in the bucket of documents.
     pub fn document_key(&self) -> String {
         format!("accounts/{}/invoices/{}.pdf", self.account, self.id)
+    }
+
+    /// The key of its e-invoice there.
+    pub fn e_invoice_key(&self) -> String {
+        format!("accounts/{}/invoices/{}.xml", self.account, self.id)
     }
 
     /// The tax in percent, if one rate holds for all of it.
