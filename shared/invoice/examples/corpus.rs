@@ -30,7 +30,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [directory, seed, e_invoices, pdfs] = arguments.as_slice() else {
         return Err("usage: corpus DIRECTORY SEED E_INVOICES PDFS".into());
     };
-    let (directory, wanted, mut pdfs) = (Path::new(directory), e_invoices.parse::<u64>()?, pdfs.parse::<u64>()?);
+    let (directory, wanted, mut pdfs) =
+        (Path::new(directory), e_invoices.parse::<u64>()?, pdfs.parse::<u64>()?);
     fs::create_dir_all(directory)?;
     let read = |name: &str| -> Result<Brand, Box<dyn Error>> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("brands").join(format!("{name}.json"));
@@ -45,9 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let issued = issued(&mut dice, count);
         let brand = &brands[usize::try_from(count)? % brands.len()];
-        let vouchers = [Some(Voucher::Invoice(&issued.invoice)), issued.note.as_ref().map(|note| {
-            Voucher::CreditNote { note, of: &issued.invoice }
-        })];
+        let (invoice, positions) = (&issued.invoice, &issued.positions);
+        let note = issued.note.as_ref().map(|note| Voucher::CreditNote { note, of: invoice, positions });
+        let vouchers = [Some(Voucher::Invoice { invoice, positions }), note];
         for voucher in vouchers.into_iter().flatten() {
             let composed = compose(voucher, brand, &issued.buyer, issued.language)?;
             let Some(e_invoice) = &composed.document.e_invoice else {

@@ -5,12 +5,16 @@
 //! amount stays, and a missing due date. Here every sum is exact and every product is right to half of the smallest
 //! unit. Fractions of whole numbers, so that nothing is shared with the arithmetic of the engine.
 
-use crate::voucher::Figures;
+use crate::voucher::{Figures, TaxRule};
 use portico_domain::{
     Money,
-    billing::{Line, Mismatch, TaxRounding, TaxSum, replay},
+    billing::{Line, Mismatch, TaxSum, replay},
 };
 use rust_decimal::Decimal;
+
+/// Most that tax which is left at the end is away from that of what is credited, in the smallest unit: each credit note
+/// before may have rounded half of one.
+const REMNANT_MAX: i128 = 10;
 
 /// A figure that does not follow from the others. Rules are named as in EN 16931 and PEPPOL BIS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -127,11 +131,16 @@ fn taxes_hold(figures: &Figures) -> Result<(), FigureError> {
         }
         let rate = Fraction::of(tax.treatment.percent())?.over(100)?;
         let of = |base: i128| rate.times(Fraction { over: base, under: 1 })?.rounded(0);
-        let stated = match figures.tax_rounding {
-            TaxRounding::Total => of(minor(tax.base))?,
-            TaxRounding::Line => alike().try_fold(0_i128, |sum, amount| {
+        let stated = match figures.tax_rule {
+            TaxRule::OfSum => of(minor(tax.base))?,
+            TaxRule::OfLines => alike().try_fold(0_i128, |sum, amount| {
                 sum.checked_add(of(minor(amount))?).ok_or(FigureError::TooLarge)
             })?,
+            TaxRule::Remnant => {
+                let of_sum = of(minor(tax.base))?;
+                let is_near = (minor(tax.tax) - of_sum).abs() <= REMNANT_MAX && minor(tax.tax) >= 0;
+                if is_near { minor(tax.tax) } else { of_sum }
+            }
         };
         if stated != minor(tax.tax) {
             return Err(FigureError::TaxAmount(place));

@@ -9,7 +9,9 @@ use crate::wording::Wording;
 use crate::{Brand, Document, Fact, FigureError, Kind, Language, Party, TaxLine};
 use portico_domain::{
     Money,
-    billing::{Invoice, Line, LineKind, Origin, Reduction, ReductionReason, TaxSum, Treatment, Unit},
+    billing::{
+        Invoice, Line, LineKind, Origin, Reduction, ReductionReason, Subject, TaxSum, Treatment, Unit,
+    },
     money::MoneyError,
 };
 
@@ -78,7 +80,7 @@ impl Page<'_> {
         let annex = figures.derivation.map(|derivation| annex::of(derivation, figures, words, language));
         Ok(Document {
             kind: match voucher {
-                Voucher::Invoice(_) => Kind::Invoice,
+                Voucher::Invoice { .. } => Kind::Invoice,
                 Voucher::CreditNote { of, .. } => {
                     Kind::CreditNote { corrects: of.number.as_str().to_owned() }
                 }
@@ -154,7 +156,7 @@ impl Page<'_> {
     }
 
     fn payment(&self) -> Vec<Fact> {
-        let Voucher::Invoice(_) = self.voucher else { return Vec::new() };
+        let Voucher::Invoice { .. } = self.voucher else { return Vec::new() };
         let fact = |label: &str, value: String| Fact { label: label.to_owned(), value };
         let mut facts = Vec::new();
         if let Some(account) = &self.brand.account {
@@ -193,12 +195,13 @@ impl Page<'_> {
     }
 }
 
-/// What was delivered, as the client knows it.
+/// The case that was delivered, as the client knows it. A month is said by the period already.
 pub(crate) fn subject(invoice: &Invoice) -> Option<String> {
-    Some(match &invoice.case_number {
-        Some(number) => format!("{number} · {}", invoice.case_subject),
-        None => invoice.case_subject.clone(),
-    })
+    match &invoice.subject {
+        Subject::Case { number: Some(number), subject, .. } => Some(format!("{number} · {subject}")),
+        Subject::Case { number: None, subject, .. } => Some(subject.clone()),
+        Subject::Period { .. } => None,
+    }
 }
 
 /// When and how it is paid, or given back.

@@ -48,5 +48,5 @@ pub use limits::{
 pub use press::{RenderError, render, render_statement};
 pub use printable::{REPLACEMENT, uncovered};
 pub use statement::{StatementDocument, StatementRow, compose_statement};
-pub use voucher::{Buyer, Figures, Voucher};
+pub use voucher::{Buyer, Figures, TaxRule, Voucher};
 pub use wording::{LabelError, Language, UnknownLanguage};

@@ -5,7 +5,8 @@ use jiff::{Timestamp, civil::Date};
 use portico_domain::{
     Currency, Money,
     billing::{
-        CreditNote, Derivation, Invoice, Line, LineDerivation, Origin, Reduction, TaxRounding, TaxSum,
+        CreditNote, Credits, Derivation, Invoice, Line, LineDerivation, Origin, Positions, Reduction,
+        TaxRounding, TaxSum,
     },
     money::MoneyError,
 };
@@ -14,13 +15,20 @@ use portico_domain::{
 #[derive(Debug, Clone, Copy)]
 pub enum Voucher<'a> {
     /// Asks for money.
-    Invoice(&'a Invoice),
-    /// Takes an invoice back.
+    Invoice {
+        /// The invoice.
+        invoice: &'a Invoice,
+        /// Its positions.
+        positions: &'a Positions,
+    },
+    /// Takes back all or a part of an invoice.
     CreditNote {
         /// The credit note.
         note: &'a CreditNote,
         /// The invoice that it corrects.
         of: &'a Invoice,
+        /// The positions of that.
+        positions: &'a Positions,
     },
 }
 
@@ -28,14 +36,14 @@ impl<'a> Voucher<'a> {
     /// The invoice, or the one that is corrected.
     pub fn invoice(self) -> &'a Invoice {
         match self {
-            Self::Invoice(invoice) | Self::CreditNote { of: invoice, .. } => invoice,
+            Self::Invoice { invoice, .. } | Self::CreditNote { of: invoice, .. } => invoice,
         }
     }
 
     /// Its number in its series.
     pub fn number(self) -> &'a str {
         match self {
-            Self::Invoice(invoice) => invoice.number.as_str(),
+            Self::Invoice { invoice, .. } => invoice.number.as_str(),
             Self::CreditNote { note, .. } => note.number.as_str(),
         }
     }
@@ -43,7 +51,7 @@ impl<'a> Voucher<'a> {
     /// The day of issue in the contract's time zone.
     pub fn issued_on(self) -> Date {
         match self {
-            Self::Invoice(invoice) => invoice.issued_on,
+            Self::Invoice { invoice, .. } => invoice.issued_on,
             Self::CreditNote { note, .. } => note.issued_on,
         }
     }
@@ -51,7 +59,7 @@ impl<'a> Voucher<'a> {
     /// The moment of issue.
     pub fn issued_at(self) -> Timestamp {
         match self {
-            Self::Invoice(invoice) => invoice.issued_at,
+            Self::Invoice { invoice, .. } => invoice.issued_at,
             Self::CreditNote { note, .. } => note.issued_at,
         }
     }
@@ -62,40 +70,70 @@ impl<'a> Voucher<'a> {
     /// # Errors
     /// [`MoneyError`] if an amount has no negative.
     pub fn figures(self) -> Result<Figures<'a>, MoneyError> {
-        let invoice = self.invoice();
-        let rounding =
-            invoice.derivation.as_ref().map(|derivation| derivation.tax_rounding).unwrap_or_default();
-        let origins =
-            invoice.derivation.as_ref().map(|derivation| derivation.lines.as_slice()).unwrap_or_default();
         match self {
-            Self::Invoice(invoice) => Ok(Figures {
+            Self::Invoice { invoice, positions } => Ok(Figures {
                 currency: invoice.currency,
-                lines: invoice.lines.clone(),
+                lines: positions.lines.clone(),
                 net: invoice.net,
-                taxes: invoice.tax_sums(),
+                taxes: invoice.taxes.clone(),
                 tax: invoice.tax,
                 gross: invoice.gross,
                 due: invoice.gross,
-                tax_rounding: rounding,
+                tax_rule: TaxRule::of(positions.derivation.tax_rounding),
                 issued_on: invoice.issued_on,
                 due_on: Some(invoice.due_on),
-                derivation: invoice.derivation.as_ref(),
-                origins,
+                derivation: Some(&positions.derivation),
+                origins: positions.derivation.lines.iter().map(|line: &LineDerivation| line.origin).collect(),
             }),
-            Self::CreditNote { note, of } => Ok(Figures {
+            Self::CreditNote { note, of, positions } => Ok(Figures {
                 currency: of.currency,
-                lines: note.lines.iter().map(the_other_way_round).collect::<Result<_, _>>()?,
+                lines: note.lines(positions)?.iter().map(the_other_way_round).collect::<Result<_, _>>()?,
                 net: note.net.negated()?,
                 taxes: note.taxes.iter().map(taken_back).collect::<Result<_, _>>()?,
                 tax: note.tax.negated()?,
                 gross: note.gross.negated()?,
                 due: note.gross.negated()?,
-                tax_rounding: rounding,
+                tax_rule: match note.credits {
+                    Credits::Everything => TaxRule::of(positions.derivation.tax_rounding),
+                    Credits::Lines(_) => TaxRule::Remnant,
+                },
                 issued_on: note.issued_on,
                 due_on: None,
                 derivation: None,
-                origins,
+                origins: origins(note, positions),
             }),
+        }
+    }
+}
+
+/// What each position of a credit note is for.
+fn origins(note: &CreditNote, positions: &Positions) -> Vec<Origin> {
+    let lines = &positions.derivation.lines;
+    match &note.credits {
+        Credits::Everything => lines.iter().map(|line| line.origin).collect(),
+        Credits::Lines(credits) => {
+            let at = |line: u16| lines.get(usize::from(line).checked_sub(1)?);
+            credits.iter().filter_map(|credit| at(credit.line)).map(|line| line.origin).collect()
+        }
+    }
+}
+
+/// How the tax of a rate follows from what is taxed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaxRule {
+    /// It is that of the sum.
+    OfSum,
+    /// It is the sum of that of each line.
+    OfLines,
+    /// It is that of the sum, or what was left of the tax when the last of what is taxed alike was credited.
+    Remnant,
+}
+
+impl TaxRule {
+    fn of(rounding: TaxRounding) -> Self {
+        match rounding {
+            TaxRounding::Total => Self::OfSum,
+            TaxRounding::Line => Self::OfLines,
         }
     }
 }
@@ -117,8 +155,8 @@ pub struct Figures<'a> {
     pub gross: Money,
     /// What is to be paid, or given back.
     pub due: Money,
-    /// Where tax is rounded.
-    pub tax_rounding: TaxRounding,
+    /// How taxes follow from what is taxed.
+    pub tax_rule: TaxRule,
     /// The day of issue.
     pub issued_on: Date,
     /// The day by which it is to be paid; a credit note has none.
@@ -126,13 +164,13 @@ pub struct Figures<'a> {
     /// How every cent comes about, if that is known.
     pub derivation: Option<&'a Derivation>,
     /// What each position is for, if that is known.
-    pub origins: &'a [LineDerivation],
+    pub origins: Vec<Origin>,
 }
 
 impl Figures<'_> {
     /// What the position at `place` is for, if that is known.
     pub fn origin(&self, place: usize) -> Option<Origin> {
-        self.origins.get(place).map(|line| line.origin)
+        self.origins.get(place).copied()
     }
 
     /// The first and the last day of what is billed.

@@ -233,7 +233,7 @@ fn take_off(owed: &mut Money, amount: Money) -> Result<Money, MoneyError> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{super::invoice::Series, *};
 
     fn eur(minor: i64) -> Money {
         Money::from_minor(minor, "EUR".parse().unwrap())
@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn number(count: u64) -> InvoiceNumber {
-        InvoiceNumber::new(2026, count)
+        Series::Invoices.number(2026, count)
     }
 
     fn invoice(on: &str, count: u64, due_on: &str, minor: i64) -> Posting {

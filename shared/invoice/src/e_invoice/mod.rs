@@ -6,12 +6,12 @@ mod xml;
 
 use crate::adding_up;
 use crate::brand::Seller;
-use crate::voucher::{Buyer, Figures, Voucher};
+use crate::voucher::{Buyer, Figures, TaxRule, Voucher};
 use crate::wording::Wording;
 use crate::{Brand, Country, FigureError, Language, VatNumber};
 use portico_domain::{
     Money,
-    billing::{TaxRounding, TaxSum, Treatment},
+    billing::{TaxSum, Treatment},
     money::MoneyError,
 };
 use rust_decimal::Decimal;
@@ -26,6 +26,11 @@ const DECIMALS_MAX: u32 = 2;
 pub struct EInvoice(pub(crate) Vec<u8>);
 
 impl EInvoice {
+    /// One that was written before, from where it was kept.
+    pub fn kept(xml: Vec<u8>) -> Self {
+        Self(xml)
+    }
+
     /// The XML, in UTF-8.
     pub fn bytes(&self) -> &[u8] {
         &self.0
@@ -53,9 +58,10 @@ pub enum Withheld {
     /// An amount has three decimals (BR-DEC-*).
     #[error("an amount has more than two decimals")]
     ThirdDecimal,
-    /// Tax was rounded for each line, and is more than half a cent from its base times its rate (BR-CO-17).
-    #[error("tax is rounded for each line, and not what the sum would have")]
-    TaxByLine,
+    /// Tax is more than half a cent from its base times its rate (BR-CO-17): it was rounded for each line, or it is what
+    /// was left.
+    #[error("a tax is not that of its sum")]
+    TaxNotOfSum,
 }
 
 /// Why no document is made.
@@ -151,14 +157,14 @@ fn two_decimals(figures: &Figures) -> Result<(), Withheld> {
     if all.all(fits) { Ok(()) } else { Err(Withheld::ThirdDecimal) }
 }
 
-/// Tax by the norm is that of the sum. Where it is rounded for each line, it may be the same all the same.
+/// Tax by the norm is that of the sum. Where it is another rule's, it may be the same all the same.
 fn tax_of_sums(figures: &Figures) -> Result<(), EInvoiceError> {
-    if figures.tax_rounding == TaxRounding::Total {
+    if figures.tax_rule == TaxRule::OfSum {
         return Ok(());
     }
     for sum in &figures.taxes {
         if Money::rounded(sum.treatment.exact_tax(sum.base)?, figures.currency)? != sum.tax {
-            return Err(Withheld::TaxByLine.into());
+            return Err(Withheld::TaxNotOfSum.into());
         }
     }
     Ok(())

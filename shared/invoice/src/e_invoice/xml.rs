@@ -62,7 +62,7 @@ pub(super) fn write(facts: &Facts) -> io::Result<Vec<u8>> {
 fn document(xml: &mut Xml, facts: &Facts) -> io::Result<()> {
     xml.text("ram:ID", facts.voucher.number())?;
     let code = match facts.voucher {
-        Voucher::Invoice(_) => INVOICE,
+        Voucher::Invoice { .. } => INVOICE,
         Voucher::CreditNote { .. } => CREDIT_NOTE,
     };
     xml.text("ram:TypeCode", code)?;
@@ -211,7 +211,7 @@ fn settlement(xml: &mut Xml, facts: &Facts) -> io::Result<()> {
     let figures = facts.figures;
     xml.text("ram:PaymentReference", facts.voucher.number())?;
     xml.text("ram:InvoiceCurrencyCode", figures.currency.code())?;
-    if let (Voucher::Invoice(_), Some(account)) = (facts.voucher, &facts.brand.account) {
+    if let (Voucher::Invoice { .. }, Some(account)) = (facts.voucher, &facts.brand.account) {
         xml.within("ram:SpecifiedTradeSettlementPaymentMeans", |xml| {
             xml.text(
                 "ram:TypeCode",

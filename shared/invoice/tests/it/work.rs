@@ -4,12 +4,12 @@ use jiff::civil::{Date, Weekday, time};
 use portico_domain::{
     Currency, EntryId, Money,
     billing::{
-        AfterHours, Agreement, Block, Cap, CapSpan, CardRate, Carry, Clauses, CreditNote, Criteria, Delivery, Discount,
-        DiscountOn, DiscountSize, Expense, HoursPolicy, Increment, IncrementStep, Input, Invoice, InvoiceNumber, Mode,
-        Period, RateCard, Rates, Retainer, Rounding, Scope, TaxRounding, Taxes, Terms, Tier, Tiers, TimeEntry, Together,
-        Treatment, Window, WorkingHours, price,
+        AfterHours, Agreement, Block, Cap, CapSpan, CardRate, Carry, Clauses, Credit, CreditNote, CreditWish,
+        Crediting, Criteria, Delivery, Discount, DiscountOn, DiscountSize, Expense, HoursPolicy, Increment,
+        IncrementStep, Input, Invoice, Issuing, Mode, Period, Positions, RateCard, Rates, Retainer, Rounding,
+        Scope, Subject, TaxRounding, Taxes, Terms, Tier, Tiers, TimeEntry, Together, Treatment, Window,
+        WorkingHours, price,
     },
-    contracts::Contract,
     people::Account,
 };
 use portico_invoice::{Buyer, Language, VatNumber};
@@ -85,6 +85,7 @@ impl IntoPercent for i64 {
 /// An invoice as it was issued, perhaps with the credit note that takes it back, and whom it goes to.
 pub struct Issued {
     pub invoice: Invoice,
+    pub positions: Positions,
     pub note: Option<CreditNote>,
     pub buyer: Buyer,
     pub language: Language,
@@ -105,10 +106,18 @@ const DESCRIPTIONS: [&str; 10] = [
 /// Name, address, VAT number.
 const CLIENTS: [(&str, &[&str], &str); 6] = [
     ("Nordhaven Logistics GmbH", &["Speicherstrasse 14", "20457 Hamburg", "Germany"], "DE136695976"),
-    ("Acme Logistics B.V.", &["Accounts Payable", "Keizersgracht 241", "1016 EA Amsterdam", "The Netherlands"], "NL812345678B01"),
+    (
+        "Acme Logistics B.V.",
+        &["Accounts Payable", "Keizersgracht 241", "1016 EA Amsterdam", "The Netherlands"],
+        "NL812345678B01",
+    ),
     ("Ateliers Lefèvre & Fils", &["12 rue des Tanneurs", "67000 Strasbourg", "France"], "FR83404833048"),
     ("Brightwater Labs", &["88 Harbor Street", "97209 Portland", "United States"], ""),
-    ("Talleres Ibáñez S.A.", &["Calle Mayor 3", "Piso 2", "Puerta 4", "Edificio B", "28013 Madrid", "España"], "ESX1234567X"),
+    (
+        "Talleres Ibáñez S.A.",
+        &["Calle Mayor 3", "Piso 2", "Puerta 4", "Edificio B", "28013 Madrid", "España"],
+        "ESX1234567X",
+    ),
     ("Lakeside Trust AG", &["Bahnhofstrasse 1", "8001 Zürich", "Schweiz"], ""),
 ];
 
@@ -132,21 +141,21 @@ pub fn issued(dice: &mut Dice, count: u64) -> Issued {
 }
 
 fn try_issued(dice: &mut Dice, count: u64) -> Option<Issued> {
-    let currency: Currency = dice.pick(&["EUR", "EUR", "EUR", "EUR", "USD", "CHF", "JPY", "KWD"]).parse().unwrap();
-    let contract = contract(dice, currency);
-    let clauses = clauses(dice, &contract);
+    let currency: Currency =
+        dice.pick(&["EUR", "EUR", "EUR", "EUR", "USD", "CHF", "JPY", "KWD"]).parse().unwrap();
+    let clauses = clauses(dice, currency);
     let monthly = matches!(clauses.mode, Mode::Period { .. });
     let case = portico_domain::CaseId::from_uuid(dice.id());
     let entries = entries(dice, case);
     let (expenses, deliveries) = besides(dice, case, currency);
-    let agreement = Agreement::always(Terms::try_from(clauses).ok()?);
+    let terms = Terms::try_from(clauses).ok()?;
     let scope = if monthly {
         Scope::Period(Period::of(day(FIRST)))
     } else {
         Scope::Case { case, closed_on: day("2026-11-30") }
     };
     let bill = price(Input {
-        agreement: &agreement,
+        agreement: &Agreement::always(terms.clone()),
         scope,
         entries: &entries,
         expenses: &expenses,
@@ -159,44 +168,56 @@ fn try_issued(dice: &mut Dice, count: u64) -> Option<Issued> {
     }
     let (name, address, vat_number) = dice.pick(&CLIENTS);
     let account: Account = serde_json::from_value(json!({
-        "id": contract.account, "salesforce_id": contract.salesforce_id, "name": name, "address": address, "version": 1,
+        "id": portico_domain::AccountId::from_uuid(dice.id()), "salesforce_id": dice.salesforce_id(), "name": name,
+        "address": address, "version": 1,
     }))
     .unwrap();
-    let case = serde_json::from_value(json!({
-        "id": case, "account": account.id, "audience": { "raised_by": null, "contact": null },
-        "salesforce_id": null, "number": "00001427", "subject": "Label printer in hall 3 is offline", "description": "",
-        "status": { "label": "Closed", "closed": true }, "kind": null, "priority": "Low", "contract": null,
-        "created_at": "2026-11-02T00:00:00Z", "last_activity_at": "2026-11-02T00:00:00Z", "closed_at": null,
-        "closing": null, "held": null, "confirmed": null, "version": 1,
-    }))
-    .unwrap();
-    let invoice = Invoice::issue(bill, count, &contract, &case, &account, "2026-12-01T09:30:00Z".parse().unwrap());
-    let note = dice.once_in(5).then(|| {
-        let (number, now) = (InvoiceNumber::new(2026, 500_000 + count), "2026-12-03T10:00:00Z".parse().unwrap());
-        CreditNote::full(&invoice, number, "Billed to the wrong company".to_owned(), day("2026-12-03"), now).unwrap()
-    });
+    let subject = match scope {
+        Scope::Case { case, .. } => Subject::Case {
+            case,
+            number: Some("00001427".to_owned()),
+            subject: "Label printer in hall 3 is offline".to_owned(),
+        },
+        Scope::Period(period) => Subject::Period { period, contract: "Support".to_owned() },
+    };
+    let issuing = Issuing {
+        contract: portico_domain::ContractId::from_uuid(dice.id()),
+        clauses: terms.clauses(),
+        account: &account,
+        scope,
+        count,
+        now: "2026-12-01T09:30:00Z".parse().unwrap(),
+    };
+    let (invoice, positions) = Invoice::issue(bill, subject, issuing).ok()?;
+    let note = if dice.once_in(4) { credited(dice, &invoice, &positions, count) } else { None };
     // Whoever owes the tax has a number.
-    let reverse = invoice.tax_sums().iter().any(|sum| sum.treatment == Treatment::ReverseCharge);
+    let reverse = invoice.taxes.iter().any(|sum| sum.treatment == Treatment::ReverseCharge);
     let number = if vat_number.is_empty() && reverse { "DE136695976" } else { vat_number };
     let buyer = Buyer::of(&invoice, VatNumber::try_from(number.to_owned()).ok());
-    Some(Issued { invoice, note, buyer, language: dice.pick(&Language::ALL) })
+    Some(Issued { invoice, positions, note, buyer, language: dice.pick(&Language::ALL) })
 }
 
-fn contract(dice: &mut Dice, currency: Currency) -> Contract {
-    let purchase_order = dice.once_in(2).then(|| format!("PO-{}", dice.from_to(1_000, 9_999)));
-    serde_json::from_value(json!({
-        "id": portico_domain::ContractId::from_uuid(dice.id()),
-        "account": portico_domain::AccountId::from_uuid(dice.id()),
-        "salesforce_id": dice.salesforce_id(), "name": "Support", "currency": currency, "hourly_rate": "120",
-        "tax_percent": "19", "payment_terms_days": dice.from_to(0, 60), "valid_from": "2026-01-01", "valid_to": null,
-        "time_zone": "Europe/Berlin", "purchase_order": purchase_order, "modstamp": "2026-01-01T00:00:00Z",
-        "version": 1,
-    }))
-    .unwrap()
+/// A credit note of everything, or of a part of the first position that costs something.
+fn credited(dice: &mut Dice, invoice: &Invoice, positions: &Positions, count: u64) -> Option<CreditNote> {
+    let wish = if dice.once_in(2) {
+        CreditWish::Everything
+    } else {
+        let (line, position) =
+            (1_u16..).zip(&positions.lines).find(|(_, position)| position.amount.minor() > 0)?;
+        let part = Money::from_minor(dice.from_to(1, position.amount.minor()), invoice.currency);
+        CreditWish::Lines(vec![Credit { line, amount: part }])
+    };
+    let crediting = Crediting {
+        id: portico_domain::CreditNoteId::from_uuid(dice.id()),
+        reason: "Billed to the wrong company",
+        count,
+        issued_on: day("2026-12-03"),
+        now: "2026-12-03T10:00:00Z".parse().unwrap(),
+    };
+    invoice.credit(positions, wish, crediting).ok().map(|(_, note)| note)
 }
 
-fn clauses(dice: &mut Dice, contract: &Contract) -> Clauses {
-    let currency = contract.currency;
+fn clauses(dice: &mut Dice, currency: Currency) -> Clauses {
     let positive =
         |dice: &mut Dice, most| Money::from_minor(dice.from_to(1, most), currency).try_into().unwrap();
     let standard = dice.price();
@@ -251,6 +272,8 @@ fn clauses(dice: &mut Dice, contract: &Contract) -> Clauses {
         rounding: if dice.once_in(8) { TaxRounding::Line } else { TaxRounding::Total },
     };
     Clauses {
+        currency,
+        zone: "Europe/Berlin".parse().unwrap(),
         mode,
         rates,
         after_hours: dice.once_in(3).then_some(after_hours),
@@ -264,12 +287,15 @@ fn clauses(dice: &mut Dice, contract: &Contract) -> Clauses {
         blocks: if dice.once_in(4) { vec![block] } else { vec![] },
         discounts,
         minimum_charge: dice.once_in(5).then(|| positive(dice, 100_000)),
-        cap: dice
-            .once_in(4)
-            .then(|| Cap { limit: positive(dice, 400_000), span: dice.pick(&[CapSpan::Lifetime, CapSpan::Period]) }),
+        cap: dice.once_in(4).then(|| Cap {
+            limit: positive(dice, 400_000),
+            span: dice.pick(&[CapSpan::Lifetime, CapSpan::Period]),
+        }),
         markup: dice.figure(0, 2_000, 2),
         taxes,
-        ..contract.terms().unwrap().into()
+        payment_terms_days: u16::try_from(dice.from_to(0, 60)).unwrap(),
+        purchase_order: dice.once_in(2).then(|| format!("PO-{}", dice.from_to(1_000, 9_999))),
+        late_fee: None,
     }
 }
 
@@ -296,7 +322,11 @@ fn entries(dice: &mut Dice, case: portico_domain::CaseId) -> Vec<TimeEntry> {
     (0..dice.from_to(0, 14)).map(|_| one(dice)).collect()
 }
 
-fn besides(dice: &mut Dice, case: portico_domain::CaseId, currency: Currency) -> (Vec<Expense>, Vec<Delivery>) {
+fn besides(
+    dice: &mut Dice,
+    case: portico_domain::CaseId,
+    currency: Currency,
+) -> (Vec<Expense>, Vec<Delivery>) {
     let on = |dice: &mut Dice| day(FIRST).saturating_add(jiff::Span::new().days(dice.from_to(0, 28)));
     let expense = |dice: &mut Dice| Expense {
         salesforce_id: dice.salesforce_id(),
