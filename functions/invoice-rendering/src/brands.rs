@@ -19,8 +19,11 @@ const KEPT_FOR: SignedDuration = SignedDuration::from_mins(5);
 pub struct Brands {
     bucket: Bucket,
     standard: Arc<Brand>,
-    kept: Arc<Mutex<BTreeMap<BrandName, (Timestamp, Arc<Brand>)>>>,
+    kept: Arc<Mutex<BTreeMap<BrandName, Read>>>,
 }
+
+/// A brand, and when it was read.
+type Read = (Timestamp, Arc<Brand>);
 
 impl Brands {
     /// Brands of a bucket, and the one for documents that name none.

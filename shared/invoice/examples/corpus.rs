@@ -4,7 +4,6 @@
 //! `summary.json` says how many there are, how many have no e-invoice and why.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
@@ -12,6 +11,7 @@
 )]
 
 #[path = "../tests/it/work.rs"]
+#[expect(dead_code, reason = "some of it is for tests alone")]
 mod work;
 
 use portico_invoice::{Brand, Voucher, compose, render};

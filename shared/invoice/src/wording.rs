@@ -1,5 +1,6 @@
 //! The words that documents bring along, in each language.
 
+use crate::printable::uncovered;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 
@@ -68,6 +69,9 @@ pub enum LabelError {
     /// No document has a word of this name.
     #[error("there is no label {0}")]
     Unknown(String),
+    /// No embedded font has some of its characters.
+    #[error("the label {0} has characters that no font has")]
+    Uncovered(String),
     /// The word is replaced in part when a document is made.
     #[error("the label {label} must contain {placeholder}")]
     Placeholder {
@@ -674,6 +678,7 @@ impl Wording {
             .find(|placeholder| old.contains(placeholder) && !word.contains(placeholder))
         {
             Some(placeholder) => Err(LabelError::Placeholder { label: name.to_owned(), placeholder }),
+            None if !uncovered(&word).is_empty() => Err(LabelError::Uncovered(name.to_owned())),
             None => {
                 *old = Cow::Owned(word);
                 Ok(())
@@ -685,7 +690,6 @@ impl Wording {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::printable::uncovered;
 
     #[test]
     fn every_wording_is_complete_and_printable() {

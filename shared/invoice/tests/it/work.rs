@@ -4,11 +4,11 @@ use jiff::civil::{Date, Weekday, time};
 use portico_domain::{
     Currency, EntryId, Money,
     billing::{
-        AfterHours, Agreement, Block, Cap, CapSpan, CardRate, Carry, Clauses, Credit, CreditNote, CreditWish,
-        Crediting, Criteria, Delivery, Discount, DiscountOn, DiscountSize, Expense, HoursPolicy, Increment,
-        IncrementStep, Input, Invoice, Issuing, Mode, Period, Positions, RateCard, Rates, Retainer, Rounding,
-        Scope, Subject, TaxRounding, Taxes, Terms, Tier, Tiers, TimeEntry, Together, Treatment, Window,
-        WorkingHours, price,
+        AfterHours, Agreement, Bill, Block, Cap, CapSpan, CardRate, Carry, Clauses, Credit, CreditNote,
+        CreditWish, Crediting, Criteria, Delivery, Discount, DiscountOn, DiscountSize, Expense, HoursPolicy,
+        Increment, IncrementStep, Input, Invoice, Issuing, Mode, Period, Positions, RateCard, Rates,
+        Retainer, Rounding, Scope, Subject, TaxRounding, Taxes, Terms, Tier, Tiers, TimeEntry, Together,
+        Treatment, Window, WorkingHours, price,
     },
     people::Account,
 };
@@ -29,20 +29,20 @@ impl Dice {
     }
 
     /// From `least` to `most`.
-    pub fn from_to(&mut self, least: i64, most: i64) -> i64 {
+    pub fn between(&mut self, least: i64, most: i64) -> i64 {
         let choices = u64::try_from(most - least + 1).unwrap();
         least + i64::try_from(self.next() % choices).unwrap()
     }
 
     /// Once in `times`.
     pub fn once_in(&mut self, times: i64) -> bool {
-        self.from_to(1, times) == 1
+        self.between(1, times) == 1
     }
 
     /// One of them.
     pub fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
         let last = i64::try_from(choices.len()).unwrap() - 1;
-        choices[usize::try_from(self.from_to(0, last)).unwrap()].clone()
+        choices[usize::try_from(self.between(0, last)).unwrap()].clone()
     }
 
     fn id(&mut self) -> uuid::Uuid {
@@ -54,7 +54,7 @@ impl Dice {
     }
 
     fn figure<T: TryFrom<Decimal>>(&mut self, least: i64, most: i64, decimals: u32) -> T {
-        T::try_from(Decimal::new(self.from_to(least, most), decimals)).ok().unwrap()
+        T::try_from(Decimal::new(self.between(least, most), decimals)).ok().unwrap()
     }
 
     fn price(&mut self) -> portico_domain::billing::UnitPrice {
@@ -62,7 +62,7 @@ impl Dice {
     }
 
     fn treatment(&mut self) -> Treatment {
-        match self.from_to(1, 12) {
+        match self.between(1, 12) {
             1 => Treatment::ReverseCharge,
             2 => Treatment::Exempt,
             3 => Treatment::Taxed(self.figure(0, 0, 0)),
@@ -167,6 +167,23 @@ fn try_issued(dice: &mut Dice, count: u64) -> Option<Issued> {
         return None;
     }
     let (name, address, vat_number) = dice.pick(&CLIENTS);
+    let (invoice, positions) = issue(dice, bill, &terms, scope, count, (name, address))?;
+    let note = if dice.once_in(4) { credited(dice, &invoice, &positions, count) } else { None };
+    // Whoever owes the tax has a number.
+    let reverse = invoice.taxes.iter().any(|sum| sum.treatment == Treatment::ReverseCharge);
+    let number = if vat_number.is_empty() && reverse { "DE136695976" } else { vat_number };
+    let buyer = Buyer::of(&invoice, VatNumber::try_from(number.to_owned()).ok());
+    Some(Issued { invoice, positions, note, buyer, language: dice.pick(&Language::ALL) })
+}
+
+fn issue(
+    dice: &mut Dice,
+    bill: Bill,
+    terms: &Terms,
+    scope: Scope,
+    count: u64,
+    (name, address): (&str, &[&str]),
+) -> Option<(Invoice, Positions)> {
     let account: Account = serde_json::from_value(json!({
         "id": portico_domain::AccountId::from_uuid(dice.id()), "salesforce_id": dice.salesforce_id(), "name": name,
         "address": address, "version": 1,
@@ -188,13 +205,83 @@ fn try_issued(dice: &mut Dice, count: u64) -> Option<Issued> {
         count,
         now: "2026-12-01T09:30:00Z".parse().unwrap(),
     };
-    let (invoice, positions) = Invoice::issue(bill, subject, issuing).ok()?;
-    let note = if dice.once_in(4) { credited(dice, &invoice, &positions, count) } else { None };
-    // Whoever owes the tax has a number.
-    let reverse = invoice.taxes.iter().any(|sum| sum.treatment == Treatment::ReverseCharge);
-    let number = if vat_number.is_empty() && reverse { "DE136695976" } else { vat_number };
-    let buyer = Buyer::of(&invoice, VatNumber::try_from(number.to_owned()).ok());
-    Some(Issued { invoice, positions, note, buyer, language: dice.pick(&Language::ALL) })
+    Invoice::issue(bill, subject, issuing).ok()
+}
+
+/// What was done, as people write it, in the languages of the brands.
+const WORK: [(Language, [&str; 5]); 3] = [
+    (
+        Language::English,
+        [
+            "Discovery workshop with the service desk",
+            "Data model for cases and entitlements, reviewed with your architects and written up as a decision record",
+            "Migration rehearsal",
+            "Refactoring of the escalation flow",
+            "Sandbox refresh and smoke test",
+        ],
+    ),
+    (
+        Language::German,
+        [
+            "Workshop mit dem Servicedesk",
+            "Datenmodell für Vorgänge und Ansprüche, mit Ihren Architekten geprüft und als Entscheidung festgehalten",
+            "Probelauf der Migration",
+            "Umbau des Eskalations-Flows",
+            "Sandbox aufgefrischt und getestet",
+        ],
+    ),
+    (
+        Language::Spanish,
+        [
+            "Taller inicial con el centro de servicio",
+            "Modelo de datos de casos y derechos, revisado con sus arquitectos y documentado como decisión",
+            "Ensayo de la migración",
+            "Reforma del flujo de escalado",
+            "Actualización y prueba del entorno",
+        ],
+    ),
+];
+
+/// An invoice of this many hours of work, each a position, in one of the languages of [`WORK`].
+pub fn hours(count: usize, language: Language) -> Issued {
+    let texts = WORK.iter().find(|(of, _)| *of == language).map(|(_, texts)| texts).unwrap();
+    let mut dice = Dice(1);
+    let currency = "EUR".parse().unwrap();
+    let clauses = Clauses {
+        mode: Mode::Case,
+        rates: Rates::Card(RateCard::new(dice.price(), vec![]).unwrap()),
+        after_hours: None,
+        increment: Increment { step: IncrementStep::Quarter, ..Increment::AS_LOGGED },
+        hours: HoursPolicy::Shown,
+        blocks: vec![],
+        discounts: vec![],
+        minimum_charge: None,
+        cap: None,
+        taxes: Taxes::uniform(Treatment::Taxed(19.into_percent())),
+        ..clauses(&mut dice, currency)
+    };
+    let case = portico_domain::CaseId::from_uuid(dice.id());
+    let entries: Vec<TimeEntry> = (0..count)
+        .map(|place| TimeEntry {
+            description: texts[place % texts.len()].to_owned(),
+            ..entry(&mut dice, case)
+        })
+        .collect();
+    let terms = Terms::try_from(clauses).unwrap();
+    let scope = Scope::Case { case, closed_on: day("2026-11-30") };
+    let bill = price(Input {
+        agreement: &Agreement::always(terms.clone()),
+        scope,
+        entries: &entries,
+        expenses: &[],
+        deliveries: &[],
+        before: &Carry::default(),
+    })
+    .unwrap();
+    let (name, address, _) = CLIENTS[0];
+    let (invoice, positions) = issue(&mut dice, bill, &terms, scope, 1, (name, address)).unwrap();
+    let buyer = Buyer::of(&invoice, None);
+    Issued { invoice, positions, note: None, buyer, language }
 }
 
 /// A credit note of everything, or of a part of the first position that costs something.
@@ -204,7 +291,7 @@ fn credited(dice: &mut Dice, invoice: &Invoice, positions: &Positions, count: u6
     } else {
         let (line, position) =
             (1_u16..).zip(&positions.lines).find(|(_, position)| position.amount.minor() > 0)?;
-        let part = Money::from_minor(dice.from_to(1, position.amount.minor()), invoice.currency);
+        let part = Money::from_minor(dice.between(1, position.amount.minor()), invoice.currency);
         CreditWish::Lines(vec![Credit { line, amount: part }])
     };
     let crediting = Crediting {
@@ -219,9 +306,9 @@ fn credited(dice: &mut Dice, invoice: &Invoice, positions: &Positions, count: u6
 
 fn clauses(dice: &mut Dice, currency: Currency) -> Clauses {
     let positive =
-        |dice: &mut Dice, most| Money::from_minor(dice.from_to(1, most), currency).try_into().unwrap();
+        |dice: &mut Dice, most| Money::from_minor(dice.between(1, most), currency).try_into().unwrap();
     let standard = dice.price();
-    let rates = match dice.from_to(1, 5) {
+    let rates = match dice.between(1, 5) {
         1 => Rates::Graduated(tiers(dice)),
         2 => Rates::Volume(tiers(dice)),
         _ => {
@@ -230,11 +317,11 @@ fn clauses(dice: &mut Dice, currency: Currency) -> Clauses {
             Rates::Card(RateCard::new(standard, vec![card]).unwrap())
         }
     };
-    let mode = match dice.from_to(1, 3) {
+    let mode = match dice.between(1, 3) {
         1 => Mode::Period {
             retainer: Some(Retainer {
-                fee: Money::from_minor(dice.from_to(0, 500_000), currency),
-                included: u32::try_from(dice.from_to(30, 900)).unwrap().try_into().unwrap(),
+                fee: Money::from_minor(dice.between(0, 500_000), currency),
+                included: u32::try_from(dice.between(30, 900)).unwrap().try_into().unwrap(),
                 overage: dice.once_in(2).then(|| dice.price()),
                 roll_over: None,
             }),
@@ -250,11 +337,11 @@ fn clauses(dice: &mut Dice, currency: Currency) -> Clauses {
     let block = Block {
         salesforce_id: dice.salesforce_id(),
         bought_on: day(FIRST),
-        time: u32::try_from(dice.from_to(30, 900)).unwrap().try_into().unwrap(),
+        time: u32::try_from(dice.between(30, 900)).unwrap().try_into().unwrap(),
         price: positive(dice, 300_000),
         expires_on: None,
     };
-    let discounts = (0..dice.from_to(0, 2)).map(|number| Discount {
+    let discounts = (0..dice.between(0, 2)).map(|number| Discount {
         name: ["Loyalty", "Early order"][usize::try_from(number).unwrap()].to_owned(),
         on: dice.pick(&[DiscountOn::Work, DiscountOn::WorkAndFees, DiscountOn::Everything]),
         size: if dice.once_in(3) {
@@ -293,33 +380,34 @@ fn clauses(dice: &mut Dice, currency: Currency) -> Clauses {
         }),
         markup: dice.figure(0, 2_000, 2),
         taxes,
-        payment_terms_days: u16::try_from(dice.from_to(0, 60)).unwrap(),
-        purchase_order: dice.once_in(2).then(|| format!("PO-{}", dice.from_to(1_000, 9_999))),
+        payment_terms_days: u16::try_from(dice.between(0, 60)).unwrap(),
+        purchase_order: dice.once_in(2).then(|| format!("PO-{}", dice.between(1_000, 9_999))),
         late_fee: None,
     }
 }
 
 fn tiers(dice: &mut Dice) -> Tiers {
-    let above = u32::try_from(dice.from_to(30, 600)).unwrap().try_into().unwrap();
+    let above = u32::try_from(dice.between(30, 600)).unwrap().try_into().unwrap();
     Tiers::new(dice.price(), vec![Tier { above, price: dice.price() }]).unwrap()
 }
 
 fn entries(dice: &mut Dice, case: portico_domain::CaseId) -> Vec<TimeEntry> {
-    let one = |dice: &mut Dice| {
-        let worked_on = day(FIRST).saturating_add(jiff::Span::new().days(dice.from_to(0, 28)));
-        let began = format!("{worked_on}T{:02}:{:02}:00Z", dice.from_to(7, 21), dice.from_to(0, 59));
-        let mut entry: TimeEntry = serde_json::from_value(json!({
-            "id": EntryId::from_uuid(dice.id()), "salesforce_id": dice.salesforce_id(), "case": case,
-            "worked_on": worked_on, "minutes": dice.from_to(1, 420), "description": dice.pick(&DESCRIPTIONS),
-            "person": dice.pick(&["Mara Lindqvist", "Jonas Weber", "Priya Raman"]), "billable": true, "deleted": false,
-            "created_at": "2026-11-02T00:00:00Z", "modstamp": "2026-11-02T00:00:00Z", "version": 1,
-        }))
-        .unwrap();
-        entry.particulars.role = dice.once_in(2).then(|| "Architect".to_owned());
-        entry.particulars.hours = dice.once_in(2).then(|| WorkingHours::From(began.parse().unwrap()));
-        entry
-    };
-    (0..dice.from_to(0, 14)).map(|_| one(dice)).collect()
+    (0..dice.between(0, 14)).map(|_| entry(dice, case)).collect()
+}
+
+fn entry(dice: &mut Dice, case: portico_domain::CaseId) -> TimeEntry {
+    let worked_on = day(FIRST).saturating_add(jiff::Span::new().days(dice.between(0, 28)));
+    let began = format!("{worked_on}T{:02}:{:02}:00Z", dice.between(7, 21), dice.between(0, 59));
+    let mut entry: TimeEntry = serde_json::from_value(json!({
+        "id": EntryId::from_uuid(dice.id()), "salesforce_id": dice.salesforce_id(), "case": case,
+        "worked_on": worked_on, "minutes": dice.between(1, 420), "description": dice.pick(&DESCRIPTIONS),
+        "person": dice.pick(&["Mara Lindqvist", "Jonas Weber", "Priya Raman"]), "billable": true, "deleted": false,
+        "created_at": "2026-11-02T00:00:00Z", "modstamp": "2026-11-02T00:00:00Z", "version": 1,
+    }))
+    .unwrap();
+    entry.particulars.role = dice.once_in(2).then(|| "Architect".to_owned());
+    entry.particulars.hours = dice.once_in(2).then(|| WorkingHours::From(began.parse().unwrap()));
+    entry
 }
 
 fn besides(
@@ -327,22 +415,22 @@ fn besides(
     case: portico_domain::CaseId,
     currency: Currency,
 ) -> (Vec<Expense>, Vec<Delivery>) {
-    let on = |dice: &mut Dice| day(FIRST).saturating_add(jiff::Span::new().days(dice.from_to(0, 28)));
+    let on = |dice: &mut Dice| day(FIRST).saturating_add(jiff::Span::new().days(dice.between(0, 28)));
     let expense = |dice: &mut Dice| Expense {
         salesforce_id: dice.salesforce_id(),
         case: Some(case),
         incurred_on: on(dice),
         description: "Train to Hamburg".to_owned(),
         person: "Ada".to_owned(),
-        cost: Money::from_minor(dice.from_to(0, 60_000), currency),
+        cost: Money::from_minor(dice.between(0, 60_000), currency),
     };
     let delivery = |dice: &mut Dice| Delivery {
         salesforce_id: dice.salesforce_id(),
         case: Some(case),
         delivered_on: on(dice),
         name: "Go-live of the customer portal".to_owned(),
-        fee: Money::from_minor(dice.from_to(0, 900_000), currency),
+        fee: Money::from_minor(dice.between(0, 900_000), currency),
     };
-    let expenses = (0..dice.from_to(0, 2)).map(|_| expense(dice)).collect();
-    (expenses, (0..dice.from_to(0, 1)).map(|_| delivery(dice)).collect())
+    let expenses = (0..dice.between(0, 2)).map(|_| expense(dice)).collect();
+    (expenses, (0..dice.between(0, 1)).map(|_| delivery(dice)).collect())
 }
