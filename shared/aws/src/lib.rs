@@ -36,8 +36,8 @@ use serde::de::DeserializeOwned;
 pub use function::{Function, FunctionError};
 pub use metrics::{Metric, Metrics, NAMESPACE};
 pub use objects::{
-    BEGINNING_BYTES_MAX, Bucket, Checksum, Joined, OBJECT_BYTES_MAX, ObjectContent, ObjectError, ObjectFacts,
-    ObjectWriter,
+    BEGINNING_BYTES_MAX, Bucket, Checksum, Joined, Kept, OBJECT_BYTES_MAX, ObjectContent, ObjectError,
+    ObjectFacts, ObjectWriter,
 };
 pub use push::{Push, PushError, Pushed};
 pub use queues::{

@@ -18,6 +18,9 @@ pub enum SettingError {
     /// Not a URL.
     #[error("the variable {0} is not a URL")]
     NotUrl(String),
+    /// Not what it has to be.
+    #[error("the variable {0} cannot be used")]
+    Unusable(String),
 }
 
 impl Settings {

@@ -3,6 +3,7 @@
 //! Time and randomness come in as values ([`Clock`], [`Random`]), so that every rule can be tested at any
 //! moment and replayed to the same result.
 
+pub mod accounting;
 pub mod audit;
 pub mod billing;
 pub mod cases;

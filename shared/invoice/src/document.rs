@@ -1,6 +1,6 @@
 //! What stands on the page.
 
-use crate::Language;
+use crate::{EInvoice, Labels, Language, Look};
 use jiff::Timestamp;
 
 /// Everything that stands on the page, already formatted: the template never calculates.
@@ -52,6 +52,14 @@ pub struct Document {
     pub issued_at: Timestamp,
     /// Language of the words that the template adds, and of the PDF for screen readers.
     pub language: Language,
+    /// Colours, letters, logo.
+    pub look: Look,
+    /// Words that the brand has in the place of ours, in the document's language.
+    pub labels: Labels,
+    /// How each amount comes about, on pages of its own.
+    pub annex: Option<Annex>,
+    /// The e-invoice that says the same; it is attached to the PDF.
+    pub e_invoice: Option<EInvoice>,
 }
 
 /// What a document is for.
@@ -92,6 +100,9 @@ pub struct Line {
     pub unit_price: String,
     /// Net amount of the row.
     pub amount: String,
+    /// Sum of the rows up to this one, for the foot of a page that ends here and the head of the next. If the rows of a
+    /// document have none, sums are not carried forward.
+    pub running: Option<String>,
 }
 
 /// Tax of one rate on the whole document.
@@ -112,4 +123,35 @@ pub struct Fact {
     pub label: String,
     /// `"DE89 3704 0044 0532 0130 00"`.
     pub value: String,
+}
+
+/// How each amount of a document comes about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Annex {
+    /// One for each position, and one for the document as a whole. At most [`MAX_WORKINGS`](crate::MAX_WORKINGS).
+    pub workings: Vec<Working>,
+}
+
+/// How one amount comes about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Working {
+    /// Number of the position; empty for the document as a whole.
+    pub position: String,
+    /// What it is for.
+    pub title: String,
+    /// The entry, the clause, the tax.
+    pub basis: String,
+    /// From what was logged to the amount. At most [`MAX_STEPS`](crate::MAX_STEPS).
+    pub steps: Vec<WorkingStep>,
+}
+
+/// One step, with the value that the one before left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkingStep {
+    /// What is done.
+    pub what: String,
+    /// The value before, if there was one.
+    pub before: String,
+    /// The value after.
+    pub after: String,
 }

@@ -1,6 +1,6 @@
 //! How much one document may hold. Layout time and memory grow with it, so the bounds come before layout.
 
-use crate::{Document, Kind, Party};
+use crate::{Annex, Document, Kind, Party, Working, WorkingStep};
 
 /// Rows of the table. The largest real invoices (a year of time entries) have a few thousand.
 ///
@@ -18,6 +18,11 @@ pub const MAX_FACTS: usize = 12;
 pub const MAX_NOTES: usize = 50;
 /// Legal lines: they must fit into the bottom margin of each page.
 pub const MAX_IMPRINT_LINES: usize = 3;
+/// Positions of the annex, and one more for the document as a whole. What is longer is not printed: the document says
+/// so, and the record has it.
+pub const MAX_WORKINGS: usize = 1_001;
+/// Steps of one position of the annex. The engine has about twelve kinds, and up to ten discounts.
+pub const MAX_STEPS: usize = 40;
 /// Characters of an amount, a quantity, a price: a column of the table.
 pub const MAX_CELL_CHARS: usize = 40;
 /// Characters of a name, a number, a date, an address line, a label.
@@ -92,6 +97,10 @@ pub(crate) fn check(document: &Document) -> Result<(), LimitError> {
         imprint,
         issued_at: _,
         language: _,
+        look: _,
+        labels: _,
+        annex,
+        e_invoice: _,
     } = document;
 
     if number.trim().is_empty() {
@@ -106,7 +115,7 @@ pub(crate) fn check(document: &Document) -> Result<(), LimitError> {
     at_most("notes", notes.len(), MAX_NOTES)?;
     at_most("imprint", imprint.len(), MAX_IMPRINT_LINES)?;
 
-    let mut tally = Tally { chars: 0 };
+    let mut tally = Tally::default();
     if let Kind::CreditNote { corrects } = kind {
         tally.add("kind.corrects", corrects, MAX_LABEL_CHARS)?;
     }
@@ -126,6 +135,7 @@ pub(crate) fn check(document: &Document) -> Result<(), LimitError> {
         tally.add("lines.quantity", &line.quantity, MAX_CELL_CHARS)?;
         tally.add("lines.unit_price", &line.unit_price, MAX_CELL_CHARS)?;
         tally.add("lines.amount", &line.amount, MAX_CELL_CHARS)?;
+        tally.add_all("lines.running", &line.running, MAX_CELL_CHARS)?;
     }
     tally.add("net", net, MAX_CELL_CHARS)?;
     for tax in taxes {
@@ -141,19 +151,22 @@ pub(crate) fn check(document: &Document) -> Result<(), LimitError> {
         tally.add("payment.value", &fact.value, MAX_LABEL_CHARS)?;
     }
     tally.add_all("notes", notes, MAX_TEXT_CHARS)?;
-    tally.add_all("imprint", imprint, MAX_LABEL_CHARS)
+    tally.add_all("imprint", imprint, MAX_LABEL_CHARS)?;
+    annex.as_ref().map_or(Ok(()), |annex| tally.add_annex(annex))
 }
 
-fn at_most(field: &'static str, count: usize, limit: usize) -> Result<(), LimitError> {
+pub(crate) fn at_most(field: &'static str, count: usize, limit: usize) -> Result<(), LimitError> {
     if count > limit { Err(LimitError::TooMany { field, count, limit }) } else { Ok(()) }
 }
 
-struct Tally {
+/// Adds up the characters of a document.
+#[derive(Default)]
+pub(crate) struct Tally {
     chars: usize,
 }
 
 impl Tally {
-    fn add(&mut self, field: &'static str, text: &str, limit: usize) -> Result<(), LimitError> {
+    pub(crate) fn add(&mut self, field: &'static str, text: &str, limit: usize) -> Result<(), LimitError> {
         let chars = text.chars().count();
         if chars > limit {
             return Err(LimitError::TooLong { field, chars, limit });
@@ -165,7 +178,7 @@ impl Tally {
         Ok(())
     }
 
-    fn add_all<'a>(
+    pub(crate) fn add_all<'a>(
         &mut self,
         field: &'static str,
         texts: impl IntoIterator<Item = &'a String>,
@@ -174,7 +187,23 @@ impl Tally {
         texts.into_iter().try_for_each(|text| self.add(field, text, limit))
     }
 
-    fn add_party(
+    fn add_annex(&mut self, Annex { workings }: &Annex) -> Result<(), LimitError> {
+        at_most("annex.workings", workings.len(), MAX_WORKINGS)?;
+        for Working { position, title, basis, steps } in workings {
+            at_most("annex.workings.steps", steps.len(), MAX_STEPS)?;
+            self.add("annex.workings.position", position, MAX_CELL_CHARS)?;
+            self.add("annex.workings.title", title, MAX_TEXT_CHARS)?;
+            self.add("annex.workings.basis", basis, MAX_TEXT_CHARS)?;
+            for WorkingStep { what, before, after } in steps {
+                self.add("annex.workings.steps.what", what, MAX_TEXT_CHARS)?;
+                self.add("annex.workings.steps.before", before, MAX_CELL_CHARS)?;
+                self.add("annex.workings.steps.after", after, MAX_CELL_CHARS)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn add_party(
         &mut self,
         &[name_field, address_field, tax_number_field, contact_field]: &[&'static str; 4],
         Party { name, address, tax_number, contact }: &Party,

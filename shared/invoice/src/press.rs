@@ -1,14 +1,17 @@
 //! From a document to the bytes of its PDF.
 
+use crate::brand::{Logo, LogoKind};
+use crate::e_invoice::E_INVOICE_NAME;
 use crate::limits::{self, LimitError};
-use crate::sheet::Sheet;
-use crate::{Document, fonts::FONTS};
+use crate::sheet::{Sheet, logo_name};
+use crate::statement::StatementSheet;
+use crate::{Document, StatementDocument, factur_x, fonts::FONTS};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::sync::LazyLock;
 use typst::diag::{FileError, FileResult, SourceDiagnostic};
 use typst::foundations::{Bytes, Datetime, Duration, Smart};
-use typst::syntax::{FileId, Source};
+use typst::syntax::{FileId, Source, VirtualPath};
 use typst::text::{Font, FontBook};
 use typst::utils::LazyHash;
 use typst::{Library, LibraryExt, World};
@@ -33,6 +36,9 @@ pub enum RenderError {
     /// The pages do not meet PDF/A-3a or PDF/UA-1. A defect of this crate.
     #[error("export: {0}")]
     Export(String),
+    /// The PDF cannot be told of its e-invoice. A defect of this crate.
+    #[error("metadata: {0}")]
+    Metadata(String),
 }
 
 /// Lays out `document` and gives the bytes of its PDF: tagged, PDF/A-3a and PDF/UA-1, fonts embedded.
@@ -46,27 +52,68 @@ pub enum RenderError {
 /// [`RenderError::Limit`] when the document is too large, [`RenderError::IssueDate`] when its date is out of range. The
 /// others are defects of this crate; no text can cause them.
 pub fn render(document: &Document) -> Result<Vec<u8>, RenderError> {
-    let pages = typeset(document)?;
-    let bytes = export(&pages, document);
+    let pages = typeset(document);
+    let bytes =
+        pages.and_then(|pages| export(&pages, &document.seller.name, &document.number, document.issued_at));
+    forget_layouts();
+    match &document.e_invoice {
+        Some(_) => factur_x::declare(bytes?),
+        None => bytes,
+    }
+}
+
+/// Lays out a statement of account, as [`render`] does an invoice.
+///
+/// # Errors
+///
+/// As [`render`].
+pub fn render_statement(document: &StatementDocument) -> Result<Vec<u8>, RenderError> {
+    crate::statement::check(document)?;
+    let sheet = serde_json::to_vec(&StatementSheet::from(document))?;
+    let desk = Desk::new(&PRESS.statement, sheet, document.look.logo.as_ref(), None);
+    let pages = compile(&desk);
+    let name = format!("{}\n{}", document.period, document.account.name);
+    let bytes = pages.and_then(|pages| export(&pages, &document.seller.name, &name, document.made_at));
     forget_layouts();
     bytes
+}
+
+/// Whether a logo can be drawn.
+pub(crate) fn draw(logo: &Logo) -> Result<(), String> {
+    let probe = match logo.kind() {
+        LogoKind::Svg => &PRESS.svg,
+        LogoKind::Png => &PRESS.png,
+    };
+    let desk = Desk::new(probe, Vec::new(), Some(logo), None);
+    let drawn = typst::compile::<PagedDocument>(&desk).output.map(|_| ()).map_err(|errors| reasons(&errors));
+    forget_layouts();
+    drawn
 }
 
 /// The laid-out pages.
 pub(crate) fn typeset(document: &Document) -> Result<PagedDocument, RenderError> {
     limits::check(document)?;
     let sheet = serde_json::to_vec(&Sheet::from(document))?;
-    let desk = Desk::new(&PRESS.template, sheet);
-    typst::compile::<PagedDocument>(&desk).output.map_err(|errors| RenderError::Layout(reasons(&errors)))
+    let e_invoice = document.e_invoice.as_ref().map(|e_invoice| e_invoice.bytes());
+    compile(&Desk::new(&PRESS.invoice, sheet, document.look.logo.as_ref(), e_invoice))
 }
 
-fn export(pages: &PagedDocument, document: &Document) -> Result<Vec<u8>, RenderError> {
-    let issued_at = pdf_date(document.issued_at).ok_or(RenderError::IssueDate(document.issued_at))?;
+fn compile(desk: &Desk) -> Result<PagedDocument, RenderError> {
+    typst::compile::<PagedDocument>(desk).output.map_err(|errors| RenderError::Layout(reasons(&errors)))
+}
+
+fn export(
+    pages: &PagedDocument,
+    seller: &str,
+    name: &str,
+    issued_at: Timestamp,
+) -> Result<Vec<u8>, RenderError> {
+    let issued_at = pdf_date(issued_at).ok_or(RenderError::IssueDate(issued_at))?;
     let standards = PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1])
         .map_err(|error| RenderError::Export(error.message().to_string()))?;
     let options = PdfOptions {
         // Number and seller name a document for ever: numbers are unique in a seller's series.
-        ident: Smart::Custom(format!("{}\n{}", document.seller.name, document.number)),
+        ident: Smart::Custom(format!("{seller}\n{name}")),
         creator: Smart::Custom(Some("Portico".to_owned())),
         timestamp: Some(typst_pdf::Timestamp::new_utc(issued_at)),
         standards,
@@ -99,31 +146,50 @@ fn reasons(errors: &[SourceDiagnostic]) -> String {
 }
 
 /// What all documents share, made once a process. File names are interned for the life of the process and there are
-/// 65,535 of them: hence two names for all documents, never one each.
+/// 65,535 of them: hence a few names for all documents, never one each.
 static PRESS: LazyLock<Press> = LazyLock::new(|| Press {
     library: LazyHash::new(Library::default()),
     book: LazyHash::new(FontBook::from_fonts(FONTS.iter())),
-    template: Source::detached(include_str!("../templates/invoice.typ")),
+    invoice: Source::detached(include_str!("../templates/invoice.typ")),
+    statement: Source::detached(include_str!("../templates/statement.typ")),
+    letter: Source::new(beside_main("letter.typ"), include_str!("../templates/letter.typ").to_owned()),
+    svg: Source::detached("#image(\"logo.svg\")"),
+    png: Source::detached("#image(\"logo.png\")"),
 });
+
+/// The id of a file in the same place as `main.typ`, which every template is called.
+fn beside_main(name: &str) -> FileId {
+    let main = Source::detached("").id();
+    main.map(|path| VirtualPath::new(name).unwrap_or_else(|_| path.clone())).intern()
+}
 
 struct Press {
     library: LazyHash<Library>,
     book: LazyHash<FontBook>,
-    template: Source,
+    invoice: Source,
+    statement: Source,
+    /// What both have in common.
+    letter: Source,
+    /// Templates that try a logo.
+    svg: Source,
+    png: Source,
 }
 
-/// All that a template can reach: itself, its data, the embedded fonts. No file, no package, no clock.
+/// All that a template can reach: itself, the letter that it is, its data, a logo and an e-invoice if there are any, the
+/// embedded fonts. No other file, no package, no clock.
 struct Desk<'a> {
     template: &'a Source,
-    data_id: FileId,
-    data: Bytes,
+    files: Vec<(FileId, Bytes)>,
 }
 
 impl<'a> Desk<'a> {
-    fn new(template: &'a Source, data: Vec<u8>) -> Self {
-        // `main.json` beside the template's `main.typ`.
-        let data_id = template.id().map(|path| path.with_extension("json")).intern();
-        Self { template, data_id, data: Bytes::new(data) }
+    fn new(template: &'a Source, data: Vec<u8>, logo: Option<&Logo>, e_invoice: Option<&[u8]>) -> Self {
+        let mut files = vec![(beside_main("main.json"), Bytes::new(data))];
+        files.extend(
+            logo.map(|logo| (beside_main(logo_name(logo.kind())), Bytes::new(logo.bytes().to_vec()))),
+        );
+        files.extend(e_invoice.map(|xml| (beside_main(E_INVOICE_NAME), Bytes::new(xml.to_vec()))));
+        Self { template, files }
     }
 }
 
@@ -141,11 +207,16 @@ impl World for Desk<'_> {
     }
 
     fn source(&self, id: FileId) -> FileResult<Source> {
-        if id == self.template.id() { Ok(self.template.clone()) } else { Err(FileError::AccessDenied) }
+        [self.template, &PRESS.letter]
+            .into_iter()
+            .find(|source| source.id() == id)
+            .cloned()
+            .ok_or(FileError::AccessDenied)
     }
 
     fn file(&self, id: FileId) -> FileResult<Bytes> {
-        if id == self.data_id { Ok(self.data.clone()) } else { Err(FileError::AccessDenied) }
+        let known = self.files.iter().find(|(known, _)| *known == id);
+        known.map(|(_, content)| content.clone()).ok_or(FileError::AccessDenied)
     }
 
     fn font(&self, index: usize) -> Option<Font> {
@@ -161,13 +232,13 @@ impl World for Desk<'_> {
 mod tests {
     use super::*;
     use crate::printable::BREAK;
-    use crate::{Kind, Language, Party};
+    use crate::{Kind, Labels, Language, Look, Party};
     use typst::layout::{Frame, FrameItem};
     use typst::model::Document as _;
 
     fn compile(template: &str) -> Result<PagedDocument, String> {
         let template = Source::detached(template);
-        let desk = Desk::new(&template, br#"{"text": "data"}"#.to_vec());
+        let desk = Desk::new(&template, br#"{"text": "data"}"#.to_vec(), None, None);
         typst::compile(&desk).output.map_err(|errors| reasons(&errors))
     }
 
@@ -178,7 +249,15 @@ mod tests {
 
     #[test]
     fn a_template_reads_nothing_else() {
-        for path in ["/etc/passwd", "../../etc/passwd", "etc/passwd", "Cargo.toml", "main.typ", ".env"] {
+        for path in [
+            "/etc/passwd",
+            "../../etc/passwd",
+            "etc/passwd",
+            "Cargo.toml",
+            "main.typ",
+            "logo.svg",
+            "factur-x.xml",
+        ] {
             for call in ["#read(", "#image(", "#plugin("] {
                 let error = compile(&format!("{call}\"{path}\")")).unwrap_err();
                 assert!(
@@ -255,6 +334,10 @@ mod tests {
             imprint: vec![],
             issued_at: Timestamp::UNIX_EPOCH,
             language: Language::English,
+            look: Look::default(),
+            labels: Labels::default(),
+            annex: None,
+            e_invoice: None,
         }
     }
 
@@ -262,7 +345,7 @@ mod tests {
     fn the_template_compiles_without_warnings() {
         let document = document();
         let sheet = serde_json::to_vec(&Sheet::from(&document)).unwrap();
-        let compiled = typst::compile::<PagedDocument>(&Desk::new(&PRESS.template, sheet));
+        let compiled = typst::compile::<PagedDocument>(&Desk::new(&PRESS.invoice, sheet, None, None));
         assert!(compiled.warnings.is_empty(), "{}", reasons(&compiled.warnings));
         assert_eq!(compiled.output.unwrap().pages().len(), 1);
     }

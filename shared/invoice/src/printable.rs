@@ -4,7 +4,7 @@
 //! cluster (what a reader takes for one character): a base letter and its accents must come from one font, else the
 //! shaper drops one of them.
 
-use crate::fonts::FONTS;
+use crate::{Typeface, fonts};
 use std::collections::BTreeSet;
 use typst::text::{Font, is_default_ignorable};
 use unicode_segmentation::UnicodeSegmentation;
@@ -86,7 +86,8 @@ fn clusters(cleaned: &str) -> impl Iterator<Item = (&str, bool)> {
     })
 }
 
-/// Whether the shaper finds a glyph for each character: the first font that has any of them must have all.
+/// Whether the shaper finds a glyph for each character, whatever typeface the document has: the first font that has any
+/// of them must have all.
 fn has_glyphs(cluster: &str) -> bool {
     if cluster.chars().nth(MAX_CLUSTER_CHARS).is_some() {
         return false;
@@ -96,8 +97,10 @@ fn has_glyphs(cluster: &str) -> bool {
         return true;
     }
     let has = |font: &Font, c: char| font.info().coverage.contains(u32::from(c));
-    let home = FONTS.iter().find(|font| visible.clone().any(|c| has(font, c)));
-    home.is_some_and(|font| visible.all(|c| has(font, c) && !is_private(c)))
+    Typeface::ALL.into_iter().all(|typeface| {
+        let home = fonts::in_order(typeface).find(|font| visible.clone().any(|c| has(font, c)));
+        home.is_some_and(|font| visible.clone().all(|c| has(font, c) && !is_private(c)))
+    })
 }
 
 /// A combining mark with nothing to combine with: the shaper would join it to the line break before it.

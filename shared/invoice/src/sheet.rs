@@ -1,8 +1,10 @@
 //! What the template reads: the document's texts made printable, with the words of its language.
 
+use crate::brand::LogoKind;
+use crate::e_invoice::E_INVOICE_NAME;
 use crate::printable::{BREAK, printable};
 use crate::wording::Wording;
-use crate::{Document, Kind, Line, Party, fonts};
+use crate::{Annex, Document, EInvoice, Kind, Line, Look, Party, fonts};
 use serde::Serialize;
 
 /// A row that is longer than this may break over two pages; shorter ones stay together. About a third of a page.
@@ -15,9 +17,9 @@ const MAX_KEPT_TOGETHER_LINES: usize = 20;
 pub(crate) struct Sheet {
     title: String,
     author: String,
-    heading: &'static str,
-    words: &'static Wording,
-    fonts: Vec<&'static str>,
+    heading: String,
+    words: Wording,
+    look: LookSheet,
     lang: &'static str,
     corrects: Option<String>,
     number: String,
@@ -34,15 +36,43 @@ pub(crate) struct Sheet {
     taxes: Vec<TaxSheet>,
     gross: String,
     prepaid: Option<String>,
-    due_label: &'static str,
+    due_label: String,
     amount_due: String,
     payment: Vec<FactSheet>,
     notes: Vec<String>,
     imprint: Vec<String>,
+    annex: Vec<WorkingSheet>,
+    /// Name of the file to attach, if there is one.
+    e_invoice: Option<&'static str>,
+}
+
+/// Colours, letters, logo.
+#[derive(Serialize)]
+pub(crate) struct LookSheet {
+    accent: String,
+    band: Option<String>,
+    fonts: Vec<&'static str>,
+    /// Name of the file.
+    logo: Option<&'static str>,
 }
 
 #[derive(Serialize)]
-struct PartySheet {
+struct WorkingSheet {
+    position: String,
+    title: String,
+    basis: String,
+    steps: Vec<StepSheet>,
+}
+
+#[derive(Serialize)]
+struct StepSheet {
+    what: String,
+    before: String,
+    after: String,
+}
+
+#[derive(Serialize)]
+pub(crate) struct PartySheet {
     name: String,
     address: Vec<String>,
     tax_number: Option<String>,
@@ -57,6 +87,7 @@ struct LineSheet {
     quantity: String,
     unit_price: String,
     amount: String,
+    running: Option<String>,
     breakable: bool,
 }
 
@@ -68,27 +99,28 @@ struct TaxSheet {
 }
 
 #[derive(Serialize)]
-struct FactSheet {
-    label: String,
-    value: String,
+pub(crate) struct FactSheet {
+    pub(crate) label: String,
+    pub(crate) value: String,
 }
 
 impl From<&Document> for Sheet {
     fn from(document: &Document) -> Self {
-        let words = document.language.wording();
+        let words = document.labels.over(document.language);
         let (heading, due_label, corrects) = match &document.kind {
-            Kind::Invoice => (words.invoice, words.amount_due, None),
+            Kind::Invoice => (&words.invoice, &words.amount_due, None),
             Kind::CreditNote { corrects } => {
-                (words.credit_note, words.amount_credited, Some(printable(corrects)))
+                (&words.credit_note, &words.amount_credited, Some(printable(corrects)))
             }
         };
+        let (heading, due_label) = (heading.to_string(), due_label.to_string());
         let number = printable(&document.number);
         Self {
             title: format!("{heading} {}", number.replace(BREAK, "")),
-            author: printable(&document.seller.name).replace(BREAK, ""),
+            author: unbroken(&document.seller.name),
             heading,
             words,
-            fonts: fonts::families(),
+            look: LookSheet::from(&document.look),
             lang: document.language.tag(),
             corrects,
             number,
@@ -122,19 +154,63 @@ impl From<&Document> for Sheet {
                 .collect(),
             notes: all(&document.notes),
             imprint: all(&document.imprint),
+            annex: document.annex.as_ref().map(workings).unwrap_or_default(),
+            e_invoice: document.e_invoice.as_ref().map(|_: &EInvoice| E_INVOICE_NAME),
         }
     }
+}
+
+impl From<&Look> for LookSheet {
+    fn from(look: &Look) -> Self {
+        Self {
+            accent: look.accent.to_string(),
+            band: look.band.map(|band| band.to_string()),
+            fonts: fonts::families(look.typeface),
+            logo: look.logo.as_ref().map(|logo| logo_name(logo.kind())),
+        }
+    }
+}
+
+/// Fixed names, never one of an invoice's own: see [`crate::press`].
+pub(crate) fn logo_name(kind: LogoKind) -> &'static str {
+    match kind {
+        LogoKind::Svg => "logo.svg",
+        LogoKind::Png => "logo.png",
+    }
+}
+
+fn workings(annex: &Annex) -> Vec<WorkingSheet> {
+    let workings = annex.workings.iter().map(|working| WorkingSheet {
+        position: printable(&working.position),
+        title: printable(&working.title),
+        basis: printable(&working.basis),
+        steps: working
+            .steps
+            .iter()
+            .map(|step| StepSheet {
+                what: printable(&step.what),
+                before: printable(&step.before),
+                after: printable(&step.after),
+            })
+            .collect(),
+    });
+    workings.collect()
+}
+
+/// For the file's metadata: printable, without places to break.
+pub(crate) fn unbroken(text: &str) -> String {
+    printable(text).replace(BREAK, "")
 }
 
 fn optional(text: &Option<String>) -> Option<String> {
     text.as_deref().map(printable)
 }
 
-fn all(texts: &[String]) -> Vec<String> {
+pub(crate) fn all(texts: &[String]) -> Vec<String> {
     texts.iter().map(|text| printable(text)).collect()
 }
 
-fn party(party: &Party) -> PartySheet {
+pub(crate) fn party(party: &Party) -> PartySheet {
     PartySheet {
         name: printable(&party.name),
         address: all(&party.address),
@@ -155,6 +231,7 @@ fn row(index: usize, line: &Line) -> LineSheet {
         quantity: printable(&line.quantity),
         unit_price: printable(&line.unit_price),
         amount: printable(&line.amount),
+        running: optional(&line.running),
         description,
         details,
     }

@@ -245,7 +245,8 @@ async fn nothing_is_given_out_off_the_record() {
     let world = World::start().await;
     let mut invoice = world.issue_invoice().await;
     let key = invoice.document_key();
-    invoice.rendered = Some(portico_domain::billing::Rendered { key, size: 8, sha256: "0".repeat(64) });
+    invoice.rendered =
+        Some(portico_domain::billing::Rendered { key, size: 8, sha256: "0".repeat(64), e_invoice: None });
     invoice.version += 1;
     world.store.save_invoice(&invoice, &[]).await.unwrap();
     for (binary, sample) in [

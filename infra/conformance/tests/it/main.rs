@@ -31,6 +31,7 @@ mod engine;
 mod file_access;
 mod files;
 mod guard;
+mod invoice_documents;
 mod logs;
 mod malware;
 mod meter;

@@ -213,7 +213,7 @@ fn indexes_are_granted_where_there_are_some() {
 }
 
 /// Rights that no sample event uses, with the reason why they are needed all the same.
-const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 12] = [
+const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 14] = [
     (
         "archive-assembly",
         "s3:GetObject",
@@ -261,6 +261,18 @@ const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 12] = [
         "dynamodb:GetItem",
         "AccountsTable",
         "people of the consultancy name the account to whose case they add a file",
+    ),
+    (
+        "invoice-rendering",
+        "s3:GetObject",
+        "InvoicesBucket",
+        "a brand is read where there is one, and what an earlier attempt kept stands: the function's own tests do both",
+    ),
+    (
+        "invoice-rendering",
+        "s3:ListBucket",
+        "InvoicesBucket",
+        "without it a brand that is missing would be a refusal, as if the store had failed",
     ),
     ("presigned-uploads", "s3:AbortMultipartUpload", "FilesBucket", "an upload in parts is given up"),
     (

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use crate::{template::Template, world::World};
 
 /// Variables that may be empty, and so may be missing.
-const OPTIONAL: [(&str, &str); 1] = [("invoice-rendering", "SELLER_TAX_NUMBER")];
+const OPTIONAL: [(&str, &str); 2] =
+    [("invoice-rendering", "SELLER_BRAND"), ("invoice-rendering", "SELLER_TAX_NUMBER")];
 
 #[tokio::test]
 async fn every_function_starts_with_its_variables_and_refuses_to_without_any_of_them() {

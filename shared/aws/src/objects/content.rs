@@ -54,6 +54,26 @@ impl Bucket {
         }
     }
 
+    /// All of an object that has at most `most` bytes, or `None` if there is none.
+    ///
+    /// # Errors
+    /// As [`Bucket::read`], and if it is larger.
+    pub async fn whole(&self, key: &str, most: u64) -> Result<Option<Bytes>, ObjectError> {
+        let Some(mut content) = self.read(key).await? else { return Ok(None) };
+        if content.size() > most {
+            return Err(ObjectError(format!(
+                "an object of {} bytes, at most {most} are read",
+                content.size()
+            )));
+        }
+        let mut whole = BytesMut::new();
+        // Ends by the length that the store gave.
+        while let Some(piece) = content.next().await? {
+            whole.extend_from_slice(&piece);
+        }
+        Ok(Some(whole.freeze()))
+    }
+
     /// The first `bytes` bytes of an object, at most [`BEGINNING_BYTES_MAX`], all of it if it is shorter; `None` if there
     /// is none.
     ///

@@ -29,6 +29,18 @@ pub struct Bucket {
     name: String,
 }
 
+/// What S3 calls a condition that does not hold.
+const PRECONDITION_FAILED: &str = "PreconditionFailed";
+
+/// What became of a document that was to be kept under a key of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// It is kept.
+    New,
+    /// There was one already, and still is.
+    There,
+}
+
 /// The store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[error("the object store failed: {0}")]
@@ -37,6 +49,26 @@ pub struct ObjectError(String);
 impl Bucket {
     pub(crate) fn new(client: Client, name: String) -> Self {
         Self { client, name }
+    }
+
+    /// Keeps a document of ours under a key that has none yet. What is there already stays as it is.
+    ///
+    /// # Errors
+    /// [`ObjectError`] if the store fails, or somebody else is keeping one at this very moment.
+    pub async fn put_new(&self, key: &str, content_type: &str, content: Bytes) -> Result<Kept, ObjectError> {
+        let request = self
+            .client
+            .put_object()
+            .bucket(&self.name)
+            .key(key)
+            .content_type(content_type)
+            .if_none_match("*")
+            .body(ByteStream::from(content));
+        match request.send().await {
+            Ok(_) => Ok(Kept::New),
+            Err(error) if code(&error) == Some(PRECONDITION_FAILED) => Ok(Kept::There),
+            Err(error) => Err(failed(error)),
+        }
     }
 
     /// Keeps a document of ours.

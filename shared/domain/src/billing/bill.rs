@@ -11,7 +11,7 @@ use super::{
     retainer::{BlockBalance, RetainerBalance, RetainerStatement},
     taxes::{TaxRounding, TaxSum, Treatment},
 };
-use crate::{EntryId, Money, money::MoneyError};
+use crate::{Currency, EntryId, Money, money::MoneyError};
 
 /// What sort of position a line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -193,32 +193,40 @@ impl Bill {
     /// # Errors
     /// [`MoneyError`] if the amounts do not fit.
     pub fn tax_by_line(&self) -> Result<Vec<Money>, MoneyError> {
-        let currency = self.derivation.currency;
-        let mut shares = vec![Money::zero(currency); self.lines.len()];
-        for sum in &self.taxes {
-            let alike: Vec<usize> = (0..)
-                .zip(&self.lines)
-                .filter(|(_, line)| line.treatment == Some(sum.treatment))
-                .map(|(place, _)| place)
-                .collect();
-            let amounts = || alike.iter().filter_map(|place| self.lines.get(*place)).map(|line| line.amount);
-            let parts = match self.derivation.tax_rounding {
-                TaxRounding::Total => {
-                    let weights: Vec<u64> = amounts().map(|amount| amount.minor().unsigned_abs()).collect();
-                    let parts = allocate(sum.tax.minor(), &weights);
-                    parts.into_iter().map(|part| Money::from_minor(part, currency)).collect()
-                }
-                TaxRounding::Line => {
-                    let tax = |amount| Money::rounded(sum.treatment.exact_tax(amount)?, currency);
-                    amounts().map(tax).collect::<Result<Vec<_>, _>>()?
-                }
-            };
-            for (place, part) in alike.iter().zip(parts) {
-                if let Some(share) = shares.get_mut(*place) {
-                    *share = part;
-                }
+        tax_by_line(&self.lines, &self.taxes, self.derivation.tax_rounding, self.derivation.currency)
+    }
+}
+
+pub(super) fn tax_by_line(
+    lines: &[Line],
+    taxes: &[TaxSum],
+    rounding: TaxRounding,
+    currency: Currency,
+) -> Result<Vec<Money>, MoneyError> {
+    let mut shares = vec![Money::zero(currency); lines.len()];
+    for sum in taxes {
+        let alike: Vec<usize> = (0..)
+            .zip(lines)
+            .filter(|(_, line)| line.treatment == Some(sum.treatment))
+            .map(|(place, _)| place)
+            .collect();
+        let amounts = || alike.iter().filter_map(|place| lines.get(*place)).map(|line| line.amount);
+        let parts = match rounding {
+            TaxRounding::Total => {
+                let weights: Vec<u64> = amounts().map(|amount| amount.minor().unsigned_abs()).collect();
+                let parts = allocate(sum.tax.minor(), &weights);
+                parts.into_iter().map(|part| Money::from_minor(part, currency)).collect()
+            }
+            TaxRounding::Line => {
+                let tax = |amount| Money::rounded(sum.treatment.exact_tax(amount)?, currency);
+                amounts().map(tax).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        for (place, part) in alike.iter().zip(parts) {
+            if let Some(share) = shares.get_mut(*place) {
+                *share = part;
             }
         }
-        Ok(shares)
     }
+    Ok(shares)
 }

@@ -335,6 +335,11 @@ impl CreditNote {
     pub fn document_key(&self) -> String {
         format!("accounts/{}/credit-notes/{}.pdf", self.account, self.id)
     }
+
+    /// The key of its e-invoice there.
+    pub fn e_invoice_key(&self) -> String {
+        format!("accounts/{}/credit-notes/{}.xml", self.account, self.id)
+    }
 }
 
 /// The same rate for as much less.

@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    bill::{Bill, Line, TimeTotals},
+    bill::{Bill, Line, TimeTotals, tax_by_line},
     credit_note::Credited,
     derivation::{Derivation, LineDerivation},
     period::{Period, Scope},
@@ -69,6 +69,21 @@ impl fmt::Display for InvoiceNumber {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rendered {
     /// Its key in the bucket of documents.
+    pub key: String,
+    /// Bytes.
+    pub size: u64,
+    /// SHA-256 of the bytes, hexadecimal.
+    pub sha256: String,
+    /// The e-invoice that is attached to it, as a file of its own; absent if the norm has no room for the invoice, and on
+    /// documents from before there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_invoice: Option<StoredDocument>,
+}
+
+/// A document in the bucket of documents.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredDocument {
+    /// Its key.
     pub key: String,
     /// Bytes.
     pub size: u64,
@@ -233,6 +248,14 @@ impl Positions {
     pub fn explained(&self) -> impl Iterator<Item = (&Line, &LineDerivation)> {
         self.lines.iter().zip(&self.derivation.lines)
     }
+
+    /// The tax of the document, divided among the lines so that it adds up.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if the amounts do not fit.
+    pub fn tax_by_line(&self, taxes: &[TaxSum]) -> Result<Vec<Money>, MoneyError> {
+        tax_by_line(&self.lines, taxes, self.derivation.tax_rounding, self.derivation.currency)
+    }
 }
 
 /// More positions than an invoice counts.
@@ -318,5 +341,10 @@ impl Invoice {
     /// The key of its PDF in the bucket of documents.
     pub fn document_key(&self) -> String {
         format!("accounts/{}/invoices/{}.pdf", self.account, self.id)
+    }
+
+    /// The key of its e-invoice there.
+    pub fn e_invoice_key(&self) -> String {
+        format!("accounts/{}/invoices/{}.xml", self.account, self.id)
     }
 }

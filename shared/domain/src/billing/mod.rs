@@ -38,6 +38,7 @@ mod price;
 mod rates;
 mod replay;
 mod retainer;
+mod statement;
 mod taxes;
 mod terms;
 #[cfg(test)]
@@ -64,8 +65,8 @@ pub use figures::{
 };
 pub use increments::{Increment, LeastTime, LeastTimeError, Rounding, Step as IncrementStep, Together};
 pub use invoice::{
-    Invoice, InvoiceNumber, InvoiceState, Issuing, Positions, Rendered, Series, Settlement, Subject,
-    TooManyPositions,
+    Invoice, InvoiceNumber, InvoiceState, Issuing, Positions, Rendered, Series, Settlement, StoredDocument,
+    Subject, TooManyPositions,
 };
 pub use late_fees::{LateCharge, LateFee};
 pub use period::{NotAMonth, Period, Scope, UnknownZone, Zone};
@@ -79,6 +80,7 @@ pub use retainer::{
     BLOCKS_MAX, Block, BlockBalance, Grant, PaidBy, ROLL_OVER_PERIODS_MAX, Retainer, RetainerBalance,
     RetainerStatement, RollOver, RollOverError, RollOverMonths,
 };
+pub use statement::{Ageing, Movement, POSTINGS_MAX, Posting, Statement, StatementError, StatementLine};
 pub use taxes::{TaxRounding, TaxSum, Taxes, Treatment};
 pub use terms::{Agreement, Clauses, HoursPolicy, Mode, Terms, TermsError, VERSIONS_MAX, Version};
 pub use work::{Delivery, Expense, MINUTES_MAX, Particulars, TimeEntry, WorkingHours};

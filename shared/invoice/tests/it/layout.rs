@@ -62,3 +62,40 @@ fn long_addresses_and_descriptions_lose_nothing() {
     assert_eq!(text.matches("description").count(), 200);
     assert!(text.contains("Thelastdetail"));
 }
+
+#[test]
+fn sums_are_carried_from_page_to_page() {
+    let mut document = invoice(40);
+    for (place, line) in document.lines.iter_mut().enumerate() {
+        line.running = Some(format!("{}.11", 1_000 + place));
+    }
+    let pages = pages(&render(&document).unwrap());
+    let with_lines = pages.iter().rposition(|page| page.contains(HEAD)).unwrap();
+    assert!(with_lines >= 2);
+    let mut carried = Vec::new();
+    for (index, page) in pages.iter().enumerate() {
+        let sum = |name: &str| page.split(name).nth(1).map(|rest| rest.chars().take(7).collect::<String>());
+        // Brought to each page but the first, carried from each but the last.
+        assert_eq!(
+            page.matches("Carriedforward").count(),
+            usize::from((1..=with_lines).contains(&index)),
+            "{index}"
+        );
+        assert_eq!(page.matches("Sub-total").count(), usize::from(index < with_lines), "{index}");
+        if index > 0 && index <= with_lines {
+            assert_eq!(sum("Carriedforward"), carried.pop().unwrap(), "{index}");
+        }
+        carried.push(sum("Sub-total"));
+    }
+}
+
+#[test]
+fn a_table_that_fits_carries_nothing() {
+    let mut document = invoice(3);
+    for line in &mut document.lines {
+        line.running = Some("1.00".to_owned());
+    }
+    let pages = pages(&render(&document).unwrap());
+    assert_eq!(pages.len(), 1);
+    assert!(!pages[0].contains("Carriedforward") && !pages[0].contains("Sub-total"));
+}

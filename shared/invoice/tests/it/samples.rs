@@ -1,7 +1,7 @@
 //! Documents as the product makes them; shared with `examples/sample.rs`.
 
 use jiff::Timestamp;
-use portico_invoice::{Document, Fact, Kind, Language, Line, Party, TaxLine};
+use portico_invoice::{Document, Fact, Kind, Labels, Language, Line, Look, Party, TaxLine};
 
 const WORK: [(&str, &str, &str, &str, &str); 6] = [
     (
@@ -36,6 +36,7 @@ pub fn invoice(count: usize) -> Document {
             quantity: (*quantity).to_owned(),
             unit_price: (*unit_price).to_owned(),
             amount: (*amount).to_owned(),
+            running: None,
         })
         .collect();
     Document {
@@ -92,6 +93,10 @@ pub fn invoice(count: usize) -> Document {
         ]),
         issued_at: Timestamp::constant(1_795_341_600, 0),
         language: Language::English,
+        look: Look::default(),
+        labels: Labels::default(),
+        annex: None,
+        e_invoice: None,
     }
 }
 

@@ -613,7 +613,8 @@ pub async fn leads_to_the_pdf(sample: &Sample) {
     let key = invoice.document_key();
     let bucket = world.stack.cloud().bucket("INVOICES_BUCKET").unwrap();
     bucket.put(&key, "application/pdf", "%PDF-1.7".into()).await.unwrap();
-    invoice.rendered = Some(portico_domain::billing::Rendered { key, size: 8, sha256: "0".repeat(64) });
+    invoice.rendered =
+        Some(portico_domain::billing::Rendered { key, size: 8, sha256: "0".repeat(64), e_invoice: None });
     invoice.version += 1;
     world.store.save_invoice(&invoice, &[]).await.unwrap();
     let answer = sample.run().await;

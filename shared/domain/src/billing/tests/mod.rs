@@ -1,5 +1,6 @@
 //! What the engine has to show: the reported bugs of others, the cases of the register, and properties of every bill.
 
+mod accounting;
 mod assignment;
 mod cases;
 mod clauses;
