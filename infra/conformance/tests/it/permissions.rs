@@ -71,7 +71,7 @@ fn policies_name_single_actions_on_resources_of_the_template() {
                 if let Some(text) = value["Fn::Sub"].as_str() {
                     let narrow = match kind {
                         "AWS::DynamoDB::Table" => text.ends_with("/index/*"),
-                        "AWS::S3::Bucket" => text.ends_with("/accounts/*"),
+                        "AWS::S3::Bucket" => text.ends_with("/accounts/*") || text.ends_with("/brands/*"),
                         "AWS::Serverless::WebSocketApi" => text.ends_with("/@connections/*"),
                         _ => false,
                     };
