@@ -8,6 +8,7 @@ use portico_aws::{Batch, BootError, Cloud, Function};
 use portico_billing::{BillingError, Completion, Prepared};
 use portico_domain::{
     CaseId, Clock, ContractId, Random,
+    billing::Grace,
     events::{Event, Fact},
 };
 use portico_store::{IssueError, Store, StoreError, Tenant, engine::Table};
@@ -23,6 +24,8 @@ const MONTHS_MAX: usize = 24;
 pub struct Deps {
     /// The portal's records.
     pub store: Store,
+    /// How long months wait for hours that are logged late.
+    pub grace: Grace,
     /// The time.
     pub clock: Clock,
     /// New ids.
@@ -47,7 +50,12 @@ pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
         Table::Counters,
         Table::Outbox,
     ];
-    let deps = Deps { store: cloud.store(&tables)?, clock: cloud.clock(), random: cloud.random() };
+    let deps = Deps {
+        store: cloud.store(&tables)?,
+        grace: cloud.grace()?,
+        clock: cloud.clock(),
+        random: cloud.random(),
+    };
     Ok(Function::event(move |batch: Batch, _| {
         let deps = deps.clone();
         async move { Ok::<_, std::convert::Infallible>(batch.each(|event| invoice(&deps, event)).await) }
@@ -99,7 +107,8 @@ async fn invoice_case(deps: &Deps, tenant: &Tenant, case: CaseId) -> Result<(), 
 async fn invoice_months(deps: &Deps, tenant: &Tenant, id: ContractId) -> Result<(), InvoicingError> {
     for _ in 0..MONTHS_MAX + RACES_MAX {
         let now = deps.clock.now();
-        let due = portico_billing::of_month_due(&deps.store, tenant, id, now).await?;
+        let over_at = deps.grace.before(now);
+        let due = portico_billing::of_month_due(&deps.store, tenant, id, over_at).await?;
         let Some(prepared) = due else { return Ok(()) };
         if prepared.bill.is_empty() {
             match portico_billing::nothing_to_bill(&deps.store, &prepared).await {

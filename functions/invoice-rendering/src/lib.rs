@@ -1,4 +1,4 @@
-//! An issued invoice becomes a PDF and an e-invoice in the store.
+//! An issued invoice, or a credit note, becomes a PDF and an e-invoice in the store.
 //!
 //! A function of its own, because the renderer is large and slow to start, and nobody waits for it. What is kept is
 //! never written again: a message that comes twice changes nothing, and an attempt that dies half-way is gone on with
@@ -9,8 +9,8 @@ mod brands;
 use bytes::Bytes;
 use portico_aws::{Batch, BootError, Bucket, Cloud, Function, Kept, ObjectError, SettingError};
 use portico_domain::{
-    Clock, InvoiceId, Random,
-    billing::{Invoice, Rendered, StoredDocument},
+    Clock, CreditNoteId, InvoiceId, Random,
+    billing::{CreditNote, Rendered, StoredDocument},
     events::{Event, Fact},
 };
 use portico_invoice::{
@@ -49,7 +49,7 @@ pub struct Deps {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Invoices, Table::InvoicePositions, Table::Outbox];
+    let tables = [Table::Invoices, Table::InvoicePositions, Table::CreditNotes, Table::Outbox];
     let bucket = cloud.bucket("INVOICES_BUCKET")?;
     let deps = Deps {
         store: cloud.store(&tables)?,
@@ -99,6 +99,9 @@ pub enum PublishError {
     /// The invoice is not there.
     #[error("{0} is not in the store")]
     Missing(InvoiceId),
+    /// The credit note is not there.
+    #[error("{0} is not in the store")]
+    MissingNote(CreditNoteId),
     /// The invoice's figures do not add up: people have to look at it before anybody else does.
     #[error(transparent)]
     Compose(#[from] ComposeError),
@@ -117,14 +120,25 @@ pub enum PublishError {
 }
 
 async fn publish(deps: &Deps, event: Event) -> Result<(), PublishError> {
-    let Fact::InvoiceIssued { invoice: id, .. } = event.fact else { return Ok(()) };
     let tenant = Tenant::of_event(&event);
+    match event.fact {
+        Fact::InvoiceIssued { invoice, .. } => publish_invoice(deps, &tenant, invoice).await,
+        Fact::CreditNoteIssued { invoice, credit_note, .. } => {
+            publish_credit_note(deps, &tenant, invoice, credit_note).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn publish_invoice(deps: &Deps, tenant: &Tenant, id: InvoiceId) -> Result<(), PublishError> {
     let missing = || PublishError::Missing(id);
-    let mut invoice = deps.store.invoice(&tenant, id).await?.ok_or_else(missing)?;
+    let mut invoice = deps.store.invoice(tenant, id).await?.ok_or_else(missing)?;
     if invoice.rendered.is_some() {
         return Ok(());
     }
-    let rendered = render(deps, &invoice).await?;
+    let positions = deps.store.positions(&invoice).await?;
+    let voucher = Voucher::Invoice { invoice: &invoice, positions: &positions };
+    let rendered = render(deps, voucher, invoice.document_key(), invoice.e_invoice_key()).await?;
     for _ in 0..RACES_MAX {
         invoice.rendered = Some(rendered.clone());
         invoice.version += 1;
@@ -132,7 +146,7 @@ async fn publish(deps: &Deps, event: Event) -> Result<(), PublishError> {
         let event = Event::in_account(tenant.account(), fact, deps.clock.now(), &deps.random);
         match deps.store.save_invoice(&invoice, &[event]).await {
             Err(StoreError::Conflict) => {
-                invoice = deps.store.invoice(&tenant, id).await?.ok_or_else(missing)?
+                invoice = deps.store.invoice(tenant, id).await?.ok_or_else(missing)?;
             }
             done => return Ok(done?),
         }
@@ -143,20 +157,47 @@ async fn publish(deps: &Deps, event: Event) -> Result<(), PublishError> {
     Err(StoreError::Conflict.into())
 }
 
-/// Lays the invoice out and keeps what comes of it.
-async fn render(deps: &Deps, invoice: &Invoice) -> Result<Rendered, PublishError> {
-    let positions = deps.store.positions(invoice).await?;
+async fn publish_credit_note(
+    deps: &Deps,
+    tenant: &Tenant,
+    of: InvoiceId,
+    id: CreditNoteId,
+) -> Result<(), PublishError> {
+    let note = deps.store.credit_note(tenant, id).await?.ok_or(PublishError::MissingNote(id))?;
+    if note.rendered.is_some() {
+        return Ok(());
+    }
+    let invoice = deps.store.invoice(tenant, of).await?.ok_or(PublishError::Missing(of))?;
+    let positions = deps.store.positions(&invoice).await?;
+    let voucher = Voucher::CreditNote { note: &note, of: &invoice, positions: &positions };
+    let rendered = render(deps, voucher, note.document_key(), note.e_invoice_key()).await?;
+    let next = CreditNote { rendered: Some(rendered), version: note.version + 1, ..note };
+    let fact = Fact::CreditNoteRendered { case: invoice.subject.case(), invoice: of, credit_note: id };
+    let event = Event::in_account(tenant.account(), fact, deps.clock.now(), &deps.random);
+    // Nothing else of a credit note is ever written, so whoever was faster has written the same.
+    match deps.store.save_credit_note(&next, &event).await {
+        Ok(()) | Err(StoreError::Conflict) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Lays a voucher out and keeps what comes of it.
+async fn render(
+    deps: &Deps,
+    voucher: Voucher<'_>,
+    document_key: String,
+    e_invoice_key: String,
+) -> Result<Rendered, PublishError> {
     let brand = deps.brands.named(deps.brand.as_ref(), deps.clock.now()).await?;
-    let voucher = Voucher::Invoice { invoice, positions: &positions };
-    let composed = compose(voucher, &brand, &Buyer::of(invoice, None), brand.language)?;
+    let buyer = Buyer::of(voucher.invoice(), None);
+    let composed = compose(voucher, &brand, &buyer, brand.language)?;
     if let Some(reason) = composed.withheld {
-        tracing::warn!(invoice = %invoice.id, %reason, "there is no e-invoice");
+        tracing::warn!(number = voucher.number(), %reason, "there is no e-invoice");
     }
     let mut document = composed.document;
     let mut e_invoice = None;
     if let Some(xml) = document.e_invoice.take() {
-        let (kept, stored) =
-            keep(deps, invoice.e_invoice_key(), "application/xml", xml.bytes().to_vec()).await?;
+        let (kept, stored) = keep(deps, e_invoice_key, "application/xml", xml.bytes().to_vec()).await?;
         document.e_invoice = Some(EInvoice::kept(kept.to_vec()));
         e_invoice = Some(stored);
     }
@@ -164,9 +205,8 @@ async fn render(deps: &Deps, invoice: &Invoice) -> Result<Rendered, PublishError
     let pdf = tokio::task::spawn_blocking(move || portico_invoice::render(&document))
         .await
         .map_err(|_| PublishError::Renderer)??;
-    let (_, StoredDocument { key, size, sha256 }) =
-        keep(deps, invoice.document_key(), "application/pdf", pdf).await?;
-    tracing::info!(invoice = %invoice.id, bytes = size, "rendered");
+    let (_, StoredDocument { key, size, sha256 }) = keep(deps, document_key, "application/pdf", pdf).await?;
+    tracing::info!(number = voucher.number(), bytes = size, "rendered");
     Ok(Rendered { key, size, sha256, e_invoice })
 }
 

@@ -255,6 +255,24 @@ fn invoice(operation: &'static str, status: u16) -> Row {
     }
 }
 
+/// What staff do with an invoice, and no client.
+fn staffs_invoice(operation: &'static str, status: u16) -> Row {
+    Row {
+        operation,
+        target: Target::Invoice,
+        cells: [forbidden(5), forbidden(5), forbidden(5), named_account(status), named_account(status)],
+    }
+}
+
+/// What staff do with an account's invoices, and no client.
+fn staffs_list(operation: &'static str, status: u16) -> Row {
+    Row {
+        operation,
+        target: Target::Account,
+        cells: [no_list(), no_list(), no_list(), staff_list(status), staff_list(status)],
+    }
+}
+
 fn managers_list(operation: &'static str) -> Row {
     Row {
         operation,
@@ -363,13 +381,20 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         ("One archive of a case's files", vec![archive]),
         (
             "One invoice",
-            vec![invoice("GET /invoices/{invoiceId}", 200), invoice("GET /invoices/{invoiceId}/pdf", 303)],
+            vec![
+                invoice("GET /invoices/{invoiceId}", 200),
+                invoice("GET /invoices/{invoiceId}/pdf", 303),
+                staffs_invoice("POST /invoices/{invoiceId}/issue", 201),
+                staffs_invoice("POST /invoices/{invoiceId}/credit", 201),
+            ],
         ),
         (
             "Lists and exports of an account",
             vec![
                 cases,
                 invoices,
+                staffs_list("POST /invoices", 201),
+                staffs_list("GET /invoices/drafts", 200),
                 managers_list("GET /files/usage"),
                 managers_list("GET /audit"),
                 managers_list("GET /audit/export"),

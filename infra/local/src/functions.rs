@@ -59,6 +59,7 @@ pub fn of_the_workspace() -> Functions {
     }
     table! {
         "archive-assembly" => archive_assembly,
+        "billing-cycles" => billing_cycles,
         "case-archives" => case_archives,
         "case-changes" => case_changes,
         "case-conversation" => case_conversation,
@@ -69,6 +70,7 @@ pub fn of_the_workspace() -> Functions {
         "event-relay" => event_relay,
         "file-changes" => file_changes,
         "file-disposal" => file_disposal,
+        "invoice-drafting" => invoice_drafting,
         "invoice-generation" => invoice_generation,
         "invoice-listing" => invoice_listing,
         "invoice-rendering" => invoice_rendering,

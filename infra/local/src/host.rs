@@ -1052,6 +1052,7 @@ fn scope_tables(scope: &Scope) -> BTreeMap<String, String> {
         (Table::Files, "FilesTable"),
         (Table::Invoices, "InvoicesTable"),
         (Table::InvoicePositions, "InvoicePositionsTable"),
+        (Table::CreditNotes, "CreditNotesTable"),
         (Table::Billing, "BillingTable"),
         (Table::Counters, "CountersTable"),
         (Table::Idempotency, "IdempotencyTable"),

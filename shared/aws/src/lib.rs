@@ -23,6 +23,7 @@ use aws_types::SdkConfig;
 use jiff::Timestamp;
 use portico_domain::{
     Clock, Random,
+    billing::Grace,
     cases::{CaseProcess, ProcessError},
     files::{FileRules, FileRulesError, FileSettings},
 };
@@ -226,6 +227,15 @@ impl Cloud {
             categories: text("FILE_CATEGORIES")?,
             retention_days: text("FILE_RETENTION_DAYS")?,
         })?)
+    }
+
+    /// How long months wait for hours that are logged late, before they are billed: the variable `BILLING_GRACE_DAYS`.
+    ///
+    /// # Errors
+    /// [`SettingError`] if it is missing or no such number of days.
+    pub fn grace(&self) -> Result<Grace, SettingError> {
+        let name = "BILLING_GRACE_DAYS";
+        self.settings.text(name)?.parse().map_err(|_| SettingError::Unusable(name.to_owned()))
     }
 
     /// The JSON in the secret that a variable names.

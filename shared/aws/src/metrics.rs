@@ -45,11 +45,14 @@ pub enum Metric {
     FilesStuck,
     /// Files of which a look at what has to go could not dispose. Written by every look, so that its absence tells as much.
     DisposalFailed,
+    /// Contracts of which a look at what has to be billed could not say whether a month is due. Written by every look, so
+    /// that its absence tells as much.
+    BillingLookFailed,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::ChangeToVisible,
         Self::MessageNotTaken,
         Self::SweepNeeded,
@@ -64,6 +67,7 @@ impl Metric {
         Self::ScanFailed,
         Self::FilesStuck,
         Self::DisposalFailed,
+        Self::BillingLookFailed,
     ];
 
     /// Its name in CloudWatch.
@@ -83,6 +87,7 @@ impl Metric {
             Self::ScanFailed => "ScanFailed",
             Self::FilesStuck => "FilesStuck",
             Self::DisposalFailed => "DisposalFailed",
+            Self::BillingLookFailed => "BillingLookFailed",
         }
     }
 
@@ -102,7 +107,8 @@ impl Metric {
             | Self::FilesRejected
             | Self::ScanFailed
             | Self::FilesStuck
-            | Self::DisposalFailed => "Count",
+            | Self::DisposalFailed
+            | Self::BillingLookFailed => "Count",
         }
     }
 }

@@ -5,7 +5,7 @@ use portico_domain::{
     AccountId, CaseId, ContractId, InvoiceId,
     billing::{
         self, Agreements, Assigned, AssignmentError, Bill, Clauses, ContractBalance, Done, Fingerprint,
-        Input, Period, PricingError, Scope, Subject,
+        Input, Period, PricingError, Scope, Subject, TurnError,
     },
     cases::Case,
     contracts::Contract,
@@ -73,6 +73,9 @@ pub enum BillingError {
     /// Nobody can say by which contract it is billed.
     #[error(transparent)]
     Assignment(#[from] AssignmentError),
+    /// Its turn has not come.
+    #[error(transparent)]
+    Turn(#[from] TurnError),
     /// It cannot be priced.
     #[error("the work cannot be priced: {0}")]
     Pricing(#[from] PricingError),
@@ -108,8 +111,8 @@ pub async fn of_case(
     priced(assigned, account, Some(case), balance).map(Some)
 }
 
-/// The bill of the next month of a contract that is over and not billed yet; `None` if all are. It may be empty, and has
-/// to be noted even then: see [`crate::nothing_to_bill`].
+/// The bill of the next month of a contract that was over at a moment and is not billed yet; `None` if all are, or if
+/// nobody has begun to count its months. It may be empty, and has to be noted even then: see [`crate::nothing_to_bill`].
 ///
 /// # Errors
 /// [`BillingError`].
@@ -117,18 +120,38 @@ pub async fn of_month_due(
     store: &Store,
     tenant: &Tenant,
     contract: ContractId,
-    now: Timestamp,
+    over_at: Timestamp,
 ) -> Result<Option<Prepared>, BillingError> {
     let contracts = store.contracts(tenant).await?;
     let agreements = Agreements::of(&contracts);
     let agreed = agreements.contract(contract)?;
     let balance = store.balance(tenant, contract).await?;
-    let Some(period) = agreed.month_due(balance.through, agreed.contract.day_of(now)) else {
-        return Ok(None);
-    };
+    let due = balance.through.and_then(|through| agreed.month_due(through, agreed.contract.day_of(over_at)));
+    let Some(period) = due else { return Ok(None) };
     let done = what_was_done_in(store, tenant, period).await?;
     let assigned = agreements.of_period(contract, period, done)?;
     priced(assigned, account(store, tenant).await?, None, balance).map(Some)
+}
+
+/// The bill of a month that staff name. It may be empty.
+///
+/// # Errors
+/// [`BillingError::Turn`] if it is not billed now; [`BillingError`].
+pub async fn of_month(
+    store: &Store,
+    tenant: &Tenant,
+    contract: ContractId,
+    month: Period,
+    now: Timestamp,
+) -> Result<Prepared, BillingError> {
+    let contracts = store.contracts(tenant).await?;
+    let agreements = Agreements::of(&contracts);
+    let agreed = agreements.contract(contract)?;
+    let balance = store.balance(tenant, contract).await?;
+    agreed.take_turn(month, balance.through, agreed.contract.day_of(now))?;
+    let done = what_was_done_in(store, tenant, month).await?;
+    let assigned = agreements.of_period(contract, month, done)?;
+    priced(assigned, account(store, tenant).await?, None, balance)
 }
 
 /// What was done for an account in a month, wherever its contracts' clocks are.

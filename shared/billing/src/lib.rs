@@ -4,7 +4,9 @@
 //! draft that staff look at, and the invoice. So if nothing changes in between, the invoice is what the preview said.
 
 mod bills;
+mod credits;
 mod invoices;
 
-pub use bills::{BillingError, Completion, Prepared, of_case, of_month_due};
+pub use bills::{BillingError, Completion, Prepared, of_case, of_month, of_month_due};
+pub use credits::{CreditingError, credit};
 pub use invoices::{Asked, Issued, issue, nothing_to_bill};

@@ -1,17 +1,35 @@
 //! What is agreed with a client company.
 
 use portico_domain::{ContractId, SalesforceId, contracts::Contract};
+use serde_dynamo::Item;
 
 use crate::{
     Store, StoreError, Tenant,
     cases::replacing,
-    engine::{Condition, Table, WRITES_MAX, Write},
+    engine::{Condition, Index, Query, Table, WRITES_MAX, Write},
     keys,
     links::{Link, Linked},
 };
 
 /// Most contracts of one account.
 const CONTRACTS_MAX: u16 = 200;
+
+/// Contracts that are billed by the month.
+const BY_CYCLE: Index = Index { name: "by-cycle", partition: "cycle" };
+const MONTH: &str = "month";
+
+/// A page of contracts that are billed by the month.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MonthlyContracts {
+    /// They.
+    pub contracts: Vec<Contract>,
+    /// Where to go on, if there may be more.
+    pub next: Option<MonthlyPlace>,
+}
+
+/// A place among the contracts that are billed by the month.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MonthlyPlace(Item);
 
 fn key(tenant: &Tenant, contract: ContractId) -> crate::engine::Key {
     keys::key(Table::Contracts, tenant.account(), Some(contract.to_string()))
@@ -23,7 +41,11 @@ fn link(contract: &Contract) -> Result<Write, StoreError> {
 }
 
 fn put(contract: &Contract, condition: Condition) -> Result<Write, StoreError> {
-    let keys = [("account", contract.account.to_string()), ("contract", contract.id.to_string())];
+    let mut keys = vec![("account", contract.account.to_string()), ("contract", contract.id.to_string())];
+    // Contracts of cases and those that have ended are not in the index.
+    if contract.has_months() && !contract.has_ended() {
+        keys.push(("cycle", MONTH.to_owned()));
+    }
     let item = keys::item(Table::Contracts, contract, &keys)?;
     Ok(Write::Put { table: Table::Contracts, item, condition })
 }
@@ -48,6 +70,33 @@ impl Store {
     ) -> Result<Option<Contract>, StoreError> {
         let item = self.engine.get(&key(tenant, contract)).await?;
         item.map(|item| keys::record(Table::Contracts, item)).transpose()
+    }
+
+    /// A page of all contracts, of whichever account, that are billed by the month or will be. The index behind it may be
+    /// a moment behind the records.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn monthly_contracts(
+        &self,
+        after: Option<MonthlyPlace>,
+        limit: u16,
+    ) -> Result<MonthlyContracts, StoreError> {
+        let query = Query {
+            table: Table::Contracts,
+            index: Some(BY_CYCLE),
+            partition: MONTH.to_owned(),
+            within: None,
+            descending: false,
+            limit,
+            after: after.map(|MonthlyPlace(key)| key),
+        };
+        let found = self.engine.query(&query).await?;
+        let contracts = found.items.into_iter().map(|item| keys::record(Table::Contracts, item));
+        Ok(MonthlyContracts {
+            contracts: contracts.collect::<Result<_, _>>()?,
+            next: found.next.map(MonthlyPlace),
+        })
     }
 
     /// Keeps a contract's next version, and where it is to be found.

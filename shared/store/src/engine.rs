@@ -28,6 +28,7 @@ pub enum Table {
     Archives,
     Usage,
     InvoicePositions,
+    CreditNotes,
     Billing,
 }
 
@@ -56,6 +57,7 @@ impl Table {
             Self::Archives => "ARCHIVES_TABLE",
             Self::Usage => "USAGE_TABLE",
             Self::InvoicePositions => "INVOICE_POSITIONS_TABLE",
+            Self::CreditNotes => "CREDIT_NOTES_TABLE",
             Self::Billing => "BILLING_TABLE",
         }
     }
@@ -83,6 +85,7 @@ impl Table {
             Self::Archives => ("account", Some("archive")),
             Self::Usage => ("account", Some("entry")),
             Self::InvoicePositions => ("invoice_key", Some("entry")),
+            Self::CreditNotes => ("account", Some("credit_note")),
             Self::Billing => ("account_key", Some("entry")),
         }
     }

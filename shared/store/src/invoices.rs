@@ -1,9 +1,10 @@
 //! Invoices, the series that number them, and what is not invoiced yet.
 
 use portico_domain::{
-    AccountId, ContractId, InvoiceId,
+    AccountId, ContractId, CreditNoteId, InvoiceId,
     billing::{
-        ContractBalance, Derivation, Draft, Invoice, Line, LineDerivation, Positions, RetainerStatement,
+        ContractBalance, CreditNote, Derivation, Draft, Invoice, Line, LineDerivation, Positions,
+        RetainerStatement,
     },
     cases::{Case, TimelineEntry},
     events::Event,
@@ -71,6 +72,19 @@ pub struct Issue {
     pub events: Vec<Event>,
 }
 
+/// What a credit note changes, all at once.
+#[derive(Debug, Clone)]
+pub struct CreditIssue {
+    /// The credit note, with the number that [`Store::next_in_series`] named.
+    pub note: CreditNote,
+    /// Where the number is from.
+    pub place: Place,
+    /// The invoice as it stands afterwards.
+    pub invoice: Invoice,
+    /// What others have to know.
+    pub events: Vec<Event>,
+}
+
 /// Why an invoice was not issued.
 #[derive(Debug, thiserror::Error)]
 pub enum IssueError {
@@ -109,6 +123,12 @@ struct Whole {
 fn put_invoice(invoice: &Invoice, condition: Condition) -> Result<Write, StoreError> {
     let keys = [("account", invoice.account.to_string()), ("invoice", invoice.id.to_string())];
     Ok(Write::Put { table: Table::Invoices, item: keys::item(Table::Invoices, invoice, &keys)?, condition })
+}
+
+fn put_note(note: &CreditNote, condition: Condition) -> Result<Write, StoreError> {
+    let keys = [("account", note.account.to_string()), ("credit_note", note.id.to_string())];
+    let item = keys::item(Table::CreditNotes, note, &keys)?;
+    Ok(Write::Put { table: Table::CreditNotes, item, condition })
 }
 
 fn positions_partition(account: AccountId, invoice: InvoiceId) -> String {
@@ -224,6 +244,22 @@ impl Store {
         }
     }
 
+    /// Issues a credit note, as an invoice is issued.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if the number was given away, or the invoice was written, in between.
+    pub async fn credit(&self, issue: &CreditIssue, ticket: &Ticket) -> Result<Commit, StoreError> {
+        let mut writes = vec![
+            put_note(&issue.note, Condition::Absent)?,
+            issue.place.take()?,
+            put_invoice(&issue.invoice, replacing(issue.invoice.version))?,
+        ];
+        for event in &issue.events {
+            writes.push(outbox::announce(event)?);
+        }
+        self.command(ticket, &issue.note.id.to_string(), writes).await
+    }
+
     /// One invoice of the tenant.
     ///
     /// # Errors
@@ -288,6 +324,41 @@ impl Store {
             writes.push(outbox::announce(event)?);
         }
         self.transact(writes).await
+    }
+
+    /// One credit note of the tenant.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn credit_note(
+        &self,
+        tenant: &Tenant,
+        note: CreditNoteId,
+    ) -> Result<Option<CreditNote>, StoreError> {
+        let key = keys::key(Table::CreditNotes, tenant.account(), Some(note.to_string()));
+        self.engine.get(&key).await?.map(|item| keys::record(Table::CreditNotes, item)).transpose()
+    }
+
+    /// The tenant's credit notes, the oldest first.
+    ///
+    /// # Errors
+    /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
+    pub async fn credit_notes(
+        &self,
+        tenant: &Tenant,
+        size: PageSize,
+        cursor: Option<Cursor>,
+    ) -> Result<Result<Page<CreditNote>, CursorError>, StoreError> {
+        let partition = tenant.account().to_string();
+        self.page(Table::CreditNotes, None, partition, &["credit_note"], size, cursor).await
+    }
+
+    /// Replaces a credit note by its next version and tells of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] if somebody else wrote it first.
+    pub async fn save_credit_note(&self, note: &CreditNote, event: &Event) -> Result<(), StoreError> {
+        self.transact(vec![put_note(note, replacing(note.version))?, outbox::announce(event)?]).await
     }
 
     /// A draft, if somebody took that bill in hand.

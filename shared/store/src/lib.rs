@@ -23,6 +23,7 @@
 //! | archives | account / archive | an archive of a case's files, while somebody waits for it |
 //! | usage | account / `space`, `space#`case, `acts#`month | how much room files take; how often what was done |
 //! | invoice_positions | account#invoice / number | the positions of an invoice and how they come about; written once |
+//! | credit_notes | account / credit note | one credit note; an account's credit notes, oldest first |
 //! | billing | account / contract; account#drafts / invoice | what bills of a contract leave to later ones; bills that staff have in hand |
 //!
 //! Three rules hold everywhere:
@@ -56,9 +57,10 @@ use portico_domain::events::Event;
 
 pub use audit::{SEALED_AT_ONCE_MAX, Stretch};
 pub use cases::{LINES_AT_ONCE, LineChange};
+pub use contracts::{MonthlyContracts, MonthlyPlace};
 pub use cursor::{Cursor, CursorError, Page, PageSize};
 pub use files::{Declared, DueFiles, DuePlace, Versions};
-pub use invoices::{Issue, IssueError, Place};
+pub use invoices::{CreditIssue, Issue, IssueError, Place};
 pub use links::{Link, Linked};
 pub use live::{Connection, Listener, LiveTicket, TICKET_LIFE};
 pub use people::{ClientPerson, Person, StaffPerson};

@@ -3,6 +3,7 @@
 use portico_domain::{
     AccountId,
     cases::Case,
+    contracts::Contract,
     events::Event,
     files::{File, ObjectKey},
 };
@@ -38,6 +39,11 @@ impl Tenant {
     /// The account of a stored case.
     pub fn of_case(case: &Case) -> Self {
         Self::new(case.account)
+    }
+
+    /// The account of a stored contract.
+    pub fn of_contract(contract: &Contract) -> Self {
+        Self::new(contract.account)
     }
 
     /// The account under which an object lies; the portal alone chooses keys.

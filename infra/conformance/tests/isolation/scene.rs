@@ -11,20 +11,24 @@ use portico_conformance::isolation::Role;
 use portico_domain::{
     AccountId, CaseId, EntryId, FileId, UserId,
     billing::{self, Agreements, Done, Input, Particulars, Subject, TimeEntry},
-    cases::Case,
-    events::Fact,
+    cases::{Case, TimelineEntry},
+    events::{Event, Fact},
     files::{File, FileState, Verdict},
     people::{ClientRole, Membership, MembershipState, Position},
 };
 use portico_emulators::Pool;
 use portico_local::{LocalCloud, Options, demo::PASSWORD, identity};
-use portico_store::{IssueError, PageSize, Person as Identified, Store, Tenant, engine::Table};
+use portico_store::{
+    IssueError, LineChange, PageSize, Person as Identified, Store, StoreError, Tenant, engine::Table,
+};
 use serde_json::{Value, json};
 
 use crate::client::{Answer, Request, answer, body, declaration, http, send};
 
 /// Nothing here takes longer unless it is broken.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How often a lost race is run again.
+const RACES_MAX: usize = 20;
 /// How often to look.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long nothing may move before the cloud counts as at rest.
@@ -354,12 +358,11 @@ impl Scene {
         }
     }
 
-    /// Issues an invoice, as the portal does when a case is closed.
-    async fn bill(&self, account: AccountId, case: CaseId, words: &str) -> portico_domain::InvoiceId {
-        let (cloud, tenant) = (self.cloud.cloud(&self.options), self.tenant(account).await);
+    /// Hours that are not on any bill.
+    fn hours(&self, case: CaseId, words: &str) -> TimeEntry {
+        let cloud = self.cloud.cloud(&self.options);
         let (now, random) = (cloud.clock().now(), cloud.random());
-        let contract = self.store.contracts(&tenant).await.unwrap().remove(0);
-        let worked = TimeEntry {
+        TimeEntry {
             id: EntryId::new(now, &random),
             salesforce_id: "a01Fk0000000101IAA".parse().unwrap(),
             case,
@@ -373,11 +376,42 @@ impl Scene {
             created_at: now,
             modstamp: now,
             version: 1,
+        }
+    }
+
+    /// Logs hours on a case, as the sync does.
+    pub async fn log(&self, account: AccountId, case: CaseId, words: &str) {
+        let cloud = self.cloud.cloud(&self.options);
+        let hours = self.hours(case, words);
+        let line = LineChange {
+            salesforce_id: hours.salesforce_id,
+            line: TimelineEntry::of_hours(&hours),
+            shown: true,
+            hours: Some(hours),
+            before: None,
         };
+        for _ in 0..RACES_MAX {
+            let now = cloud.clock().now();
+            let case = self.case(account, case).await.touched(now);
+            let event = Event::case_changed(&case, now, &cloud.random());
+            match self.store.save_lines(&case, std::slice::from_ref(&line), &event).await {
+                Err(StoreError::Conflict) => {}
+                done => return done.unwrap(),
+            }
+        }
+        panic!("somebody else was faster every time")
+    }
+
+    /// Issues an invoice, as the portal does when a case is closed.
+    pub async fn bill(&self, account: AccountId, case: CaseId, words: &str) -> portico_domain::InvoiceId {
+        let (cloud, tenant) = (self.cloud.cloud(&self.options), self.tenant(account).await);
+        let (now, random) = (cloud.clock().now(), cloud.random());
+        let contract = self.store.contracts(&tenant).await.unwrap().remove(0);
+        let worked = self.hours(case, words);
         let contracts = [contract];
         let agreements = Agreements::of(&contracts);
         // The portal still works on the case: whoever is slower looks again, as the portal does.
-        for _ in 0..20 {
+        for _ in 0..RACES_MAX {
             let case = self.case(account, case).await;
             let done = Done { entries: vec![worked.clone()], expenses: Vec::new() };
             let assigned = agreements.of_case(&case, now, done).unwrap().unwrap();
@@ -465,7 +499,7 @@ impl Scene {
     }
 }
 
-const TABLES: [Table; 16] = [
+const TABLES: [Table; 17] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
@@ -475,6 +509,7 @@ const TABLES: [Table; 16] = [
     Table::Files,
     Table::Invoices,
     Table::InvoicePositions,
+    Table::CreditNotes,
     Table::Billing,
     Table::Counters,
     Table::Idempotency,

@@ -21,6 +21,9 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use crate::{
+    billing_commands::{
+        credit_invoice, credited_invoices, draft_invoice, drafted_invoices, issue_invoice, issued_invoices,
+    },
     outbox, samples,
     world::{CONTENT, MEMBER, World, account, available, case, company, lambda_event, new_case, open_case},
 };
@@ -119,6 +122,39 @@ pub const COMMANDS: &[Command] = &[
         effects: changed_cases,
         expected: &[("lines on the timeline", 2), ("held", 0), ("New in Salesforce", 1)],
         events: &["case_amended", "case_changed"],
+    },
+    Command {
+        operation: "POST /invoices",
+        function: "invoice-drafting",
+        status: 201,
+        request: draft_invoice,
+        effects: drafted_invoices,
+        expected: &[("bills in hand", 1), ("invoices", 0)],
+        events: &["invoice_drafted"],
+    },
+    Command {
+        operation: "POST /invoices/{invoiceId}/issue",
+        function: "invoice-drafting",
+        status: 201,
+        request: issue_invoice,
+        effects: issued_invoices,
+        expected: &[
+            ("bills in hand", 0),
+            ("invoices", 1),
+            ("lines on the timeline", 1),
+            ("Portal_Invoice__c in Salesforce", 1),
+            ("documents", 2),
+        ],
+        events: &["case_changed", "invoice_issued", "invoice_rendered"],
+    },
+    Command {
+        operation: "POST /invoices/{invoiceId}/credit",
+        function: "invoice-drafting",
+        status: 201,
+        request: credit_invoice,
+        effects: credited_invoices,
+        expected: &[("credit notes", 1), ("credited in Salesforce", 1), ("documents", 2)],
+        events: &["credit_note_issued", "credit_note_rendered"],
     },
 ];
 
@@ -328,7 +364,7 @@ fn edit_case<'a>(world: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
 }
 
 /// The member's case of this subject, here and in Salesforce, to be changed in this way; made if it is not there yet.
-async fn marked_case(world: &World, marker: &str, to: &str, status: &str, closed: bool) -> Case {
+pub async fn marked_case(world: &World, marker: &str, to: &str, status: &str, closed: bool) -> Case {
     let name = format!("{to} {marker}");
     let id = CaseId::from_uuid(uuid::Uuid::new_v5(&uuid::Uuid::NAMESPACE_OID, name.as_bytes()));
     if let Some(case) = world.store.case(&world.tenant(), id).await.unwrap() {

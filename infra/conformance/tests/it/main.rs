@@ -17,6 +17,7 @@ mod agent;
 mod alarms;
 mod archives;
 mod audit;
+mod billing_commands;
 mod capture;
 mod clauses;
 mod commands;

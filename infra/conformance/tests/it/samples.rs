@@ -5,6 +5,7 @@
 //! enforces their policies.
 
 mod archives;
+mod billing;
 mod file_access;
 mod files;
 mod http;
@@ -56,6 +57,8 @@ samples! {
     audit_trail_export => http::exports_the_audit_trail;
     audit_trail_member => http::refuses_the_audit_trail_to_a_member;
     audit_trail_page => http::shows_the_audit_trail;
+    billing_cycles_begin => billing::begins_to_count_months;
+    billing_cycles_due => billing::finds_a_month_that_is_over;
     case_archives_colleagues => archives::case_t12_hides_a_colleagues_archive;
     case_archives_overdue => archives::says_what_nobody_finished;
     case_archives_ready => archives::leads_to_an_archive;
@@ -103,6 +106,16 @@ samples! {
     file_disposal_nothing_goes => files::keeps_what_is_kept;
     file_disposal_schedule => files::case_f03_removes_what_never_came;
     file_disposal_unfinished_parts => files::case_f03_removes_parts;
+    invoice_drafting_credit => billing::case_b07_takes_a_part_back;
+    invoice_drafting_credit_too_much => billing::does_not_take_back_more_than_there_is;
+    invoice_drafting_draft => billing::takes_a_case_in_hand;
+    invoice_drafting_draft_month => billing::takes_a_month_in_hand;
+    invoice_drafting_issue => billing::issues_what_was_seen;
+    invoice_drafting_issue_changed => billing::does_not_issue_what_nobody_saw;
+    invoice_drafting_list => billing::lists_what_is_in_hand;
+    invoice_drafting_manager => billing::leaves_bills_to_the_consultancy;
+    invoice_drafting_month_running => billing::does_not_bill_a_month_that_runs;
+    invoice_drafting_refused => billing::asks_for_a_case_or_a_month;
     invoice_generation_billing_due => queues::invoices_a_month;
     invoice_generation_case_closed => queues::invoices_a_closed_case;
     invoice_generation_case_open => queues::does_not_invoice_an_open_case;
@@ -110,6 +123,7 @@ samples! {
     invoice_listing_member => http::refuses_invoices_to_a_member;
     invoice_listing_page => http::lists_invoices;
     invoice_listing_pdf => http::leads_to_the_pdf;
+    invoice_rendering_credit_note_issued => billing::renders_a_credit_note;
     invoice_rendering_invoice_issued => queues::renders_an_invoice;
     live_connections_connect => live::connects;
     live_connections_disconnect => live::disconnects;

@@ -59,7 +59,7 @@ const PUBLIC_KEY: &str = include_str!("../../../fake-salesforce/tests/it/keys/te
 pub const CONTENT: &str = "2026-11-21 08:14:02 printer3 offline\n";
 
 /// An id that is only its kind and its place: `case_00000000000070008000000000000001`.
-fn bits(place: u128) -> uuid::Uuid {
+pub fn bits(place: u128) -> uuid::Uuid {
     uuid::Uuid::from_u128(0x7000_8000_0000_0000_0000 + place)
 }
 
@@ -246,6 +246,7 @@ impl World {
         let cloud = Cloud::new(Settings::new(settings), self.stack.clock.clone(), self.stack.random.clone());
         match binary {
             "archive-assembly" => archive_assembly::function(&cloud).await,
+            "billing-cycles" => billing_cycles::function(&cloud).await,
             "case-archives" => case_archives::function(&cloud).await,
             "case-changes" => case_changes::function(&cloud).await,
             "case-conversation" => case_conversation::function(&cloud).await,
@@ -256,6 +257,7 @@ impl World {
             "event-relay" => event_relay::function(&cloud).await,
             "file-changes" => file_changes::function(&cloud).await,
             "file-disposal" => file_disposal::function(&cloud).await,
+            "invoice-drafting" => invoice_drafting::function(&cloud).await,
             "invoice-generation" => invoice_generation::function(&cloud).await,
             "invoice-listing" => invoice_listing::function(&cloud).await,
             "invoice-rendering" => invoice_rendering::function(&cloud).await,

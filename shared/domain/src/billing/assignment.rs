@@ -36,6 +36,20 @@ pub enum AssignmentError {
     },
 }
 
+/// Why a month is not billed now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TurnError {
+    /// The contract is not billed by the month then.
+    #[error("{0} is not billed by the month under this contract")]
+    NotMonthly(Period),
+    /// It is not over.
+    #[error("{0} is not over yet")]
+    NotOver(Period),
+    /// Another month comes first.
+    #[error("{0} has to be billed first")]
+    After(Period),
+}
+
 /// Everything that is agreed with an account.
 #[derive(Debug)]
 pub struct Agreements<'a> {
@@ -261,15 +275,35 @@ impl Agreed<'_> {
         self.contract.deliveries(case_of).map_err(|error| AssignmentError::Terms { contract, error })
     }
 
-    /// The month that has to be billed next: the first one that is over since `through`, or since the contract began, and
-    /// that is billed by the month.
-    pub fn month_due(&self, through: Option<Period>, today: Date) -> Option<Period> {
-        let begin = through.map_or_else(|| Period::of(self.contract.valid_from), Period::next);
-        let is_over = |period: &Period| period.last() < today;
+    /// The month that has to be billed next: the first one after `through` that is over and billed by the month.
+    pub fn month_due(&self, through: Period, today: Date) -> Option<Period> {
         let last_day = self.contract.last_day();
+        let is_over = |period: &Period| period.last() < today;
         let has_begun = |period: &Period| last_day.is_none_or(|last| period.first() <= last);
+        let begin = through.next().max(Period::of(self.contract.valid_from));
         std::iter::successors(Some(begin), |period| Some(period.next()))
             .take_while(|period| is_over(period) && has_begun(period))
             .find(|period| self.is_monthly_on(period.last()))
+    }
+
+    /// Whether staff may bill a month now. Months are billed one after the other, because each begins with what the one
+    /// before left; one that was passed over, because there was nothing to bill or because it was billed elsewhere, can
+    /// be billed at any time.
+    ///
+    /// # Errors
+    /// [`TurnError`] says why not.
+    pub fn take_turn(&self, month: Period, through: Option<Period>, today: Date) -> Result<(), TurnError> {
+        if !self.is_monthly_on(month.last()) {
+            return Err(TurnError::NotMonthly(month));
+        }
+        if month.last() >= today {
+            return Err(TurnError::NotOver(month));
+        }
+        let first =
+            through.filter(|through| *through < month).and_then(|through| self.month_due(through, today));
+        match first {
+            Some(first) if first < month => Err(TurnError::After(first)),
+            _ => Ok(()),
+        }
     }
 }

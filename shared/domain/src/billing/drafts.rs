@@ -76,6 +76,11 @@ impl ContractBalance {
         Self { account, contract, carry: Carry::default(), through: None, version: 0 }
     }
 
+    /// Months are counted from this one on: those up to `passed` were billed elsewhere.
+    pub fn begun_after(&self, passed: Period) -> Self {
+        Self { through: Some(passed), version: self.version + 1, carry: self.carry.clone(), ..*self }
+    }
+
     /// What stands after a bill. Only the months move on, and only forward.
     pub fn after(&self, scope: Scope, carry: Carry) -> Self {
         let through = match scope {

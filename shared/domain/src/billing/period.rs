@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use crate::CaseId;
@@ -88,6 +88,11 @@ impl Period {
         self.after(1)
     }
 
+    /// The month before it.
+    pub fn previous(self) -> Self {
+        Self { first: self.first.saturating_sub(1.month()) }
+    }
+
     /// The month that comes `months` later.
     pub fn after(self, months: u8) -> Self {
         Self { first: self.first.saturating_add(i32::from(months).months()) }
@@ -124,6 +129,34 @@ impl From<Period> for Date {
 impl fmt::Display for Period {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:04}-{:02}", self.first.year(), self.first.month())
+    }
+}
+
+/// How many days after its end a month is billed, so that hours can be logged late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grace(i64);
+
+/// Most days that a month is waited for: it is billed before the next one is over.
+pub const GRACE_DAYS_MAX: u8 = 27;
+
+/// Not a number of days that a month is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number of days from 0 to {GRACE_DAYS_MAX}")]
+pub struct NotAGrace;
+
+impl Grace {
+    /// The moment until which months have to be over to be billed now.
+    pub fn before(self, now: Timestamp) -> Timestamp {
+        now.saturating_sub(SignedDuration::from_hours(self.0 * 24)).unwrap_or(Timestamp::MIN)
+    }
+}
+
+impl FromStr for Grace {
+    type Err = NotAGrace;
+
+    fn from_str(days: &str) -> Result<Self, NotAGrace> {
+        let days: u8 = days.trim().parse().map_err(|_| NotAGrace)?;
+        if days <= GRACE_DAYS_MAX { Ok(Self(days.into())) } else { Err(NotAGrace) }
     }
 }
 

@@ -203,6 +203,12 @@ impl Contract {
         amended.map_or(&self.provisions, |amendment| &amendment.provisions).billed_by
     }
 
+    /// Whether bills are for months by any of its papers, whatever the day.
+    pub fn has_months(&self) -> bool {
+        let amended = self.amendments.iter().map(|amendment| &amendment.provisions);
+        std::iter::once(&self.provisions).chain(amended).any(|says| says.billed_by == BilledBy::Month)
+    }
+
     /// What was agreed, version by version. The first one also holds for what was worked before it: whoever begins
     /// early works by what is agreed.
     ///
@@ -212,7 +218,7 @@ impl Contract {
         let block = |hours: &PrepaidHours| hours.block(self.currency);
         let blocks: Vec<Block> = self.blocks.iter().map(block).collect::<Result<_, _>>()?;
         let mut versions = vec![Version { from: None, terms: self.paper().terms(&blocks)? }];
-        let mut before = None;
+        let (mut before, mut billed_by) = (None, self.provisions.billed_by);
         for amendment in &self.amendments {
             let field = |name| Field(amendment.salesforce_id, name);
             if amendment.currency != self.currency {
@@ -226,6 +232,10 @@ impl Contract {
                 return Err(field("Valid From").wrong(FieldError::SameDay));
             }
             before = from;
+            if amendment.provisions.billed_by != billed_by && amendment.valid_from.day() != 1 {
+                return Err(field("Valid From").wrong(FieldError::WithinMonth));
+            }
+            billed_by = amendment.provisions.billed_by;
             versions.push(Version { from, terms: amendment.paper().terms(&blocks)? });
         }
         Agreement::try_from(versions)

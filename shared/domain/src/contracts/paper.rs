@@ -69,6 +69,9 @@ pub enum FieldError {
     /// The day is before the one on which it begins.
     #[error("it ends before it begins")]
     Ended,
+    /// What bills are for changes within a month, so part of it would be on no bill or on two.
+    #[error("what bills are for can change on the first day of a month only")]
+    WithinMonth,
     /// Another version of the contract begins on that day.
     #[error("another version of the contract begins on the same day")]
     SameDay,

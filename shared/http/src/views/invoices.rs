@@ -1,9 +1,12 @@
-//! Invoices, and how every cent of them comes about.
+//! Invoices, credit notes and drafts, and how every cent of them comes about.
 
-use jiff::civil::Date;
-use portico_domain::billing::{
-    Invoice, InvoiceState, Line, LineDerivation, LineKind, Origin, PaidBy, Positions, RateSource,
-    ReductionReason, Step, Subject, TaxSum, Treatment, Unit,
+use jiff::{Timestamp, civil::Date};
+use portico_domain::{
+    billing::{
+        Bill, CreditNote, Draft, Invoice, InvoiceState, Line, LineDerivation, LineKind, Origin, PaidBy,
+        Positions, RateSource, ReductionReason, Scope, Step, Subject, TaxSum, Treatment, Unit,
+    },
+    money::MoneyError,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -461,5 +464,158 @@ fn source_words(source: &RateSource) -> String {
             format!("the rate for more than {above} minutes; the bill has {of}")
         }
         RateSource::Overage => "beyond the retainer".to_owned(),
+    }
+}
+
+/// A credit note.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = CreditNote)]
+pub struct CreditNoteView {
+    /// The portal's id.
+    #[schema(pattern = "^cn_[0-9a-f]{32}$")]
+    pub id: String,
+    /// Its number.
+    #[schema(example = "C2026-000007")]
+    pub number: String,
+    /// The invoice that it corrects.
+    #[schema(pattern = "^inv_[0-9a-f]{32}$")]
+    pub invoice: String,
+    /// That invoice's number.
+    pub corrects: String,
+    /// Why.
+    pub reason: String,
+    /// Sum of the positions, below zero.
+    pub net: MoneyView,
+    /// The taxes, each rate once.
+    pub taxes: Vec<TaxView>,
+    /// Tax, below zero.
+    pub tax: MoneyView,
+    /// What the client gets back, or need not pay; below zero.
+    pub gross: MoneyView,
+    /// Day of the issue.
+    #[schema(value_type = String, format = Date)]
+    pub issued_on: Date,
+    /// Positions; absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<LineView>>,
+}
+
+impl CreditNoteView {
+    /// Without positions.
+    pub fn summary(note: &CreditNote) -> Self {
+        Self {
+            id: note.id.to_string(),
+            number: note.number.to_string(),
+            invoice: note.invoice.to_string(),
+            corrects: note.corrects.to_string(),
+            reason: note.reason.clone(),
+            net: note.net.into(),
+            taxes: note.taxes.iter().map(TaxView::from).collect(),
+            tax: note.tax.into(),
+            gross: note.gross.into(),
+            issued_on: note.issued_on,
+            lines: None,
+        }
+    }
+
+    /// With positions.
+    ///
+    /// # Errors
+    /// [`MoneyError`] if an amount has no negative.
+    pub fn detail(note: &CreditNote, positions: &Positions) -> Result<Self, MoneyError> {
+        let lines = note.lines(positions)?;
+        let lines = (1..).zip(&lines).map(|(place, line)| LineView::new(place, line)).collect();
+        Ok(Self { lines: Some(lines), ..Self::summary(note) })
+    }
+}
+
+/// A bill that staff have in hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = InvoiceDraft)]
+pub struct DraftView {
+    /// The id of the invoice that it becomes.
+    #[schema(pattern = "^inv_[0-9a-f]{32}$")]
+    pub id: String,
+    /// The contract that it is priced by.
+    #[schema(pattern = "^ctr_[0-9a-f]{32}$")]
+    pub contract: String,
+    /// What it bills.
+    pub subject: SubjectView,
+    /// Names the bill as it is here. To be given back on issue, so that nothing else is issued than what was seen.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub fingerprint: String,
+    /// Sum of the positions.
+    pub net: MoneyView,
+    /// The taxes, each rate once.
+    pub taxes: Vec<TaxView>,
+    /// Tax.
+    pub tax: MoneyView,
+    /// What it comes to.
+    pub gross: MoneyView,
+    /// Positions.
+    pub lines: Vec<LineView>,
+}
+
+impl DraftView {
+    /// A draft and the bill that it is of.
+    pub fn new(draft: &Draft, subject: &Subject, bill: &Bill) -> Self {
+        let positions = Positions {
+            lines: bill.lines.clone(),
+            derivation: bill.derivation.clone(),
+            retainer: bill.retainer,
+        };
+        Self {
+            id: draft.id.to_string(),
+            contract: draft.contract.to_string(),
+            subject: subject.into(),
+            fingerprint: draft.fingerprint.as_str().to_owned(),
+            net: bill.net.into(),
+            taxes: bill.taxes.iter().map(TaxView::from).collect(),
+            tax: bill.tax.into(),
+            gross: bill.gross.into(),
+            lines: explained(&positions),
+        }
+    }
+}
+
+/// A bill that staff have in hand, as it was when somebody last looked at it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = InvoiceDraftSummary)]
+pub struct DraftSummaryView {
+    /// The id of the invoice that it becomes.
+    #[schema(pattern = "^inv_[0-9a-f]{32}$")]
+    pub id: String,
+    /// The contract that it is priced by.
+    #[schema(pattern = "^ctr_[0-9a-f]{32}$")]
+    pub contract: String,
+    /// The case, if it is for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^case_[0-9a-f]{32}$")]
+    pub case: Option<String>,
+    /// The month, if it is for one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^[0-9]{4}-[0-9]{2}$", example = "2026-11")]
+    pub month: Option<String>,
+    /// What it came to.
+    pub gross: MoneyView,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub drafted_at: Timestamp,
+}
+
+impl From<&Draft> for DraftSummaryView {
+    fn from(draft: &Draft) -> Self {
+        let (case, month) = match draft.scope {
+            Scope::Case { case, .. } => (Some(case.to_string()), None),
+            Scope::Period(period) => (None, Some(period.to_string())),
+        };
+        Self {
+            id: draft.id.to_string(),
+            contract: draft.contract.to_string(),
+            case,
+            month,
+            gross: draft.gross.into(),
+            drafted_at: draft.drafted_at,
+        }
     }
 }

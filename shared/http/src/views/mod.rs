@@ -18,8 +18,8 @@ pub use files::{
     UsageView, VisibilityView,
 };
 pub use invoices::{
-    InvoiceStateView, InvoiceView, LineKindView, LineView, ReductionView, StepView, SubjectView, TaxView,
-    TreatmentView, UnitView,
+    CreditNoteView, DraftSummaryView, DraftView, InvoiceStateView, InvoiceView, LineKindView, LineView,
+    ReductionView, StepView, SubjectView, TaxView, TreatmentView, UnitView,
 };
 
 /// An amount of money, as text so that nobody's floats round it.

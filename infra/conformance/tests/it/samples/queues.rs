@@ -2,28 +2,32 @@
 
 use fake_salesforce::demo::BRIGHTWATER;
 use portico_domain::{
-    CaseId, ContractId, EntryId, InvoiceId, Money, SalesforceId,
-    billing::{Expense, Invoice, Period, Scope, TimeEntry},
+    CaseId, ContractId, InvoiceId, Money, SalesforceId,
+    billing::{Expense, Invoice, Period, Scope},
     cases::{Author, Case, ClosingReason, Happening, Side, TimelineEntry},
-    contracts::{BilledBy, Contract, Outlay, Provisions},
-    events::{Event, Fact},
+    contracts::{Contract, Outlay},
+    events::Fact,
     files::{Declaration, File, FileState},
     people::{MembershipState, Position},
 };
 use portico_emulators::queues::MessageAttribute;
 use portico_salesforce::{Pace, Soql};
-use portico_store::{LineChange, Linked, PageSize, Tenant};
+use portico_store::{Linked, PageSize, Tenant};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{Sample, text};
+use super::{
+    Sample,
+    billing::{billed_by_the_month, counted_from_october},
+    text,
+};
 use crate::{
     audit::verified,
     outbox,
     stack::now,
     world::{
         CONTENT, MEMBER, World, account, case, closed_case, contract, declared, file, lambda_event, new_case,
-        open_case, other_account, pending_file, time_entries, user,
+        open_case, other_account, pending_file, user,
     },
 };
 
@@ -444,35 +448,17 @@ pub async fn invoices_a_closed_case(sample: &Sample) {
 /// October is over, September was before the contract, and November is not over yet.
 pub async fn invoices_a_month(sample: &Sample) {
     let world = &sample.world;
-    let provisions = Provisions { billed_by: BilledBy::Month, ..Provisions::default() };
-    let valid_from = "2026-10-01".parse().unwrap();
-    let monthly = Contract { provisions, valid_from, version: 2, ..contract() };
-    world.store.save_contract(&monthly).await.unwrap();
-    let [november, _] = time_entries();
-    let worked_on = "2026-10-31".parse().unwrap();
-    let case = world.case(closed_case()).await;
-    let event = Event::case_changed(&case, now(), &world.stack.random);
-    let case = Case { version: case.version + 1, ..case };
-    let salesforce_id = "a01Fk0000000103IAA".parse().unwrap();
-    let october =
-        TimeEntry { id: EntryId::of_salesforce(&salesforce_id), salesforce_id, worked_on, ..november };
-    let in_october = LineChange {
-        salesforce_id,
-        line: TimelineEntry::of_hours(&october),
-        shown: true,
-        hours: Some(october),
-        before: None,
-    };
-    world.store.save_lines(&case, &[in_october], &event).await.unwrap();
+    let monthly = billed_by_the_month(world).await;
+    counted_from_october(world, &monthly).await;
     all_done(sample).await;
-    let october = Period::of(worked_on);
+    let october = Period::of("2026-10-01".parse().unwrap());
     let id = InvoiceId::of(account(), monthly.id, Scope::Period(october));
     let invoice = world.store.invoice(&world.tenant(), id).await.unwrap().unwrap();
     assert_eq!(invoice.number.as_str(), "2026-000001");
     // 95 minutes at 120 an hour: 1.58 h. The other entries are of November.
     assert_eq!((invoice.line_count, invoice.net.to_decimal().to_string().as_str()), (1, "189.60"));
     let balance = world.store.balance(&world.tenant(), monthly.id).await.unwrap();
-    assert_eq!((balance.through, balance.version), (Some(october), 1));
+    assert_eq!((balance.through, balance.version), (Some(october), 2));
     // Whoever closes the case now bills nothing twice.
     let (tenant, completion) = (world.tenant(), portico_billing::Completion::WhenClosed);
     let again = portico_billing::of_case(&world.store, &tenant, closed_case(), completion).await.unwrap();

@@ -138,7 +138,7 @@ fn months_go_on_as_long_as_the_last_paper_says() {
     };
     let due = |contract: &Contract, through: &str| {
         let contracts = [contract.clone()];
-        let through = Some(Period::of(day(through)));
+        let through = Period::of(day(through));
         Agreements::of(&contracts).contract(contract.id).unwrap().month_due(through, day("2026-08-01"))
     };
     let month = |text: &str| Some(Period::of(day(text)));
