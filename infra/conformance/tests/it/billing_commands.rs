@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Writes a record that nobody is told of.
-async fn put(world: &World, table: Table, record: &impl Serialize, keys: Value) {
+pub async fn put(world: &World, table: Table, record: &impl Serialize, keys: Value) {
     let mut item = serde_json::to_value(record).unwrap();
     item.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
     let item = serde_dynamo::to_item(item).unwrap();
