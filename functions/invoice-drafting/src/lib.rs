@@ -380,10 +380,10 @@ async fn priced(
 ) -> Result<Prepared, Problem> {
     let prepared = match wanted {
         Wanted::Case(case) => {
-            let found = portico_billing::of_case(&deps.store, tenant, case, completion).await;
+            let found = portico_billing::of_case_by_hand(&deps.store, tenant, case, completion).await;
             found.map_err(refused)?.ok_or_else(|| {
                 Problem::new(Kind::WrongState)
-                    .because("The case is not closed yet, or all of it is on the bills of months.")
+                    .because("The case is not closed yet, or everything on it is billed.")
             })?
         }
         Wanted::Month(contract, month) => {
@@ -404,6 +404,7 @@ fn refused(error: BillingError) -> Problem {
             Problem::not_found()
         }
         BillingError::Assignment(error) => Problem::new(Kind::WrongState).because(error),
+        BillingError::TooManyParts(_) => Problem::new(Kind::WrongState).because(error),
         BillingError::Turn(error) => Problem::new(Kind::WrongState).because(error),
         BillingError::Pricing(error) => Problem::new(Kind::WrongState).because(error),
         BillingError::NoAccount(_) | BillingError::Unwritable(_) => Problem::internal(&error),

@@ -162,7 +162,7 @@ impl Sheet<'_> {
 
     fn scope(&self, case: CaseId) -> Result<Scope, Unusable> {
         match (self.find("case closed on"), self.find("month")) {
-            (Some(closed), None) => Ok(Scope::Case { case, closed_on: closed.day()? }),
+            (Some(closed), None) => Ok(Scope::Case { case, closed_on: closed.day()?, part: 0 }),
             (None, Some(month)) => {
                 let first: Date = month.day()?;
                 let period = Period::try_from(first);

@@ -54,6 +54,7 @@ impl Work {
         let bill = price(Input {
             agreement: &contract.agreement,
             scope: contract.scope,
+            earliest: None,
             entries: &entries,
             expenses: &expenses,
             deliveries: &[],

@@ -1,17 +1,22 @@
 //! What was done, from the store, and what it costs.
 
-use jiff::{Timestamp, ToSpan};
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, ToSpan, civil::Date};
 use portico_domain::{
     AccountId, CaseId, ContractId, InvoiceId,
     billing::{
-        self, Agreements, Assigned, AssignmentError, Bill, Clauses, ContractBalance, Done, Fingerprint,
-        Input, Period, PricingError, Scope, Subject, TurnError,
+        self, Agreements, Assigned, AssignmentError, Bill, Billed, Clauses, ContractBalance, Done,
+        Fingerprint, Input, PARTS_MAX, Period, PricingError, Scope, Subject, TurnError,
     },
     cases::Case,
     contracts::Contract,
     people::Account,
 };
 use portico_store::{Store, StoreError, Tenant};
+
+/// How many months back hours and costs that were logged late still come onto a bill.
+const LATE_MONTHS_MAX: u8 = 3;
 
 /// When the service of a case is complete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +78,9 @@ pub enum BillingError {
     /// Nobody can say by which contract it is billed.
     #[error(transparent)]
     Assignment(#[from] AssignmentError),
+    /// More bills of one case than there can be.
+    #[error("{0} has had {PARTS_MAX} bills")]
+    TooManyParts(CaseId),
     /// Its turn has not come.
     #[error(transparent)]
     Turn(#[from] TurnError),
@@ -84,7 +92,17 @@ pub enum BillingError {
     Unwritable(serde_json::Error),
 }
 
-/// The bill of a case; `None` if it is open and so not billed yet, or if all of it is on the bills of months.
+/// Whether what was on an invoice that was credited as a whole can be billed again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Voided {
+    /// It was given away.
+    StaysBilled,
+    /// It was wrong, and somebody bills it as it should have been.
+    IsBilledAgain,
+}
+
+/// The first or next bill of a case; `None` if it is open and so not billed yet, if all of it is on the bills of months, or
+/// if nothing was logged since its last bill.
 ///
 /// # Errors
 /// [`BillingError`].
@@ -93,6 +111,29 @@ pub async fn of_case(
     tenant: &Tenant,
     id: CaseId,
     completion: Completion,
+) -> Result<Option<Prepared>, BillingError> {
+    next_of_case(store, tenant, id, completion, Voided::StaysBilled).await
+}
+
+/// As [`of_case`], by somebody who looks at it: what was on an invoice that was credited as a whole is billed again.
+///
+/// # Errors
+/// [`BillingError`].
+pub async fn of_case_by_hand(
+    store: &Store,
+    tenant: &Tenant,
+    id: CaseId,
+    completion: Completion,
+) -> Result<Option<Prepared>, BillingError> {
+    next_of_case(store, tenant, id, completion, Voided::IsBilledAgain).await
+}
+
+async fn next_of_case(
+    store: &Store,
+    tenant: &Tenant,
+    id: CaseId,
+    completion: Completion,
+    voided: Voided,
 ) -> Result<Option<Prepared>, BillingError> {
     let case = store.case(tenant, id).await?.ok_or(BillingError::NoCase(id))?;
     let closed_at = case.closed_at.filter(|_| case.status.closed);
@@ -104,11 +145,43 @@ pub async fn of_case(
     let contracts = store.contracts(tenant).await?;
     let done =
         Done { entries: store.time_entries(tenant, id).await?, expenses: store.expenses(tenant, id).await? };
+    let (billed, parts) = bills_of_case(store, tenant, id, &contracts, voided).await?;
     let agreements = Agreements::of(&contracts);
-    let Some(assigned) = agreements.of_case(&case, completed_at, done)? else { return Ok(None) };
+    let Some(assigned) = agreements.of_case(&case, completed_at, done, &billed)? else { return Ok(None) };
+    let part = parts.get(&assigned.contract.id).copied().unwrap_or_default();
+    // What a contract charges in any case, it has charged.
+    if !parts.is_empty() && assigned.is_empty() {
+        return Ok(None);
+    }
+    if part >= PARTS_MAX {
+        return Err(BillingError::TooManyParts(id));
+    }
     let account = account(store, tenant).await?;
     let balance = store.balance(tenant, assigned.contract.id).await?;
-    priced(assigned, account, Some(case), balance).map(Some)
+    priced(assigned.as_part(part), account, Some(case), balance).map(Some)
+}
+
+/// What is on the bills that a case has, and how many there are by contract, if there are some.
+async fn bills_of_case(
+    store: &Store,
+    tenant: &Tenant,
+    case: CaseId,
+    contracts: &[Contract],
+    voided: Voided,
+) -> Result<(Billed, BTreeMap<ContractId, u16>), StoreError> {
+    let (mut billed, mut parts) = (Billed::default(), BTreeMap::new());
+    for contract in contracts {
+        for part in 0..PARTS_MAX {
+            let scope = Scope::Case { case, closed_on: Date::MIN, part };
+            let id = InvoiceId::of(tenant.account(), contract.id, scope);
+            let Some(invoice) = store.invoice(tenant, id).await? else { break };
+            parts.insert(contract.id, part + 1);
+            if voided == Voided::StaysBilled || !invoice.is_void() {
+                billed.add(&store.positions(&invoice).await?);
+            }
+        }
+    }
+    Ok((billed, parts))
 }
 
 /// The bill of the next month of a contract that was over at a moment and is not billed yet; `None` if all are, or if
@@ -128,8 +201,9 @@ pub async fn of_month_due(
     let balance = store.balance(tenant, contract).await?;
     let due = balance.through.and_then(|through| agreed.month_due(through, agreed.contract.day_of(over_at)));
     let Some(period) = due else { return Ok(None) };
-    let done = what_was_done_in(store, tenant, period).await?;
-    let assigned = agreements.of_period(contract, period, done)?;
+    let (earliest, billed) = months_before(store, tenant, &balance, period).await?;
+    let done = what_was_done_in(store, tenant, earliest, period).await?;
+    let assigned = agreements.of_period(contract, period, earliest, done, &billed)?;
     priced(assigned, account(store, tenant).await?, None, balance).map(Some)
 }
 
@@ -149,19 +223,56 @@ pub async fn of_month(
     let agreed = agreements.contract(contract)?;
     let balance = store.balance(tenant, contract).await?;
     agreed.take_turn(month, balance.through, agreed.contract.day_of(now))?;
-    let done = what_was_done_in(store, tenant, month).await?;
-    let assigned = agreements.of_period(contract, month, done)?;
+    let (earliest, billed) = months_before(store, tenant, &balance, month).await?;
+    let done = what_was_done_in(store, tenant, earliest, month).await?;
+    let assigned = agreements.of_period(contract, month, earliest, done, &billed)?;
     priced(assigned, account(store, tenant).await?, None, balance)
 }
 
-/// What was done for an account in a month, wherever its contracts' clocks are.
-async fn what_was_done_in(store: &Store, tenant: &Tenant, period: Period) -> Result<Done, StoreError> {
-    // The day that somebody wrote down may be the one before or after by the contract's clock.
-    let (first, last) = (period.first().saturating_sub(1.day()), period.last().saturating_add(1.day()));
-    Ok(Done {
-        entries: store.time_entries_between(tenant, first, last).await?,
-        expenses: store.expenses_between(tenant, period.first(), period.last()).await?,
-    })
+/// Since which month something may have been logged late, and what is on the bills of the months from there on.
+async fn months_before(
+    store: &Store,
+    tenant: &Tenant,
+    balance: &ContractBalance,
+    period: Period,
+) -> Result<(Period, Billed), StoreError> {
+    let mut billed = Billed::default();
+    // What was over before the portal began to count was billed elsewhere.
+    let since = balance.since.unwrap_or(period);
+    let mut earliest = period;
+    for _ in 0..LATE_MONTHS_MAX {
+        if earliest <= since {
+            break;
+        }
+        earliest = earliest.previous();
+        let id = InvoiceId::of(tenant.account(), balance.contract, Scope::Period(earliest));
+        if let Some(invoice) = store.invoice(tenant, id).await? {
+            billed.add(&store.positions(&invoice).await?);
+        }
+    }
+    Ok((earliest, billed))
+}
+
+/// What was done for an account from one month to another, wherever its contracts' clocks are.
+async fn what_was_done_in(
+    store: &Store,
+    tenant: &Tenant,
+    earliest: Period,
+    latest: Period,
+) -> Result<Done, StoreError> {
+    let mut done = Done::default();
+    // Month by month: what one month may hold, three may not hold together.
+    let months = std::iter::successors(Some(earliest), |month| Some(month.next()));
+    for month in months.take_while(|month| *month <= latest) {
+        // The day that somebody wrote down may be the one before or after by the contract's clock.
+        let before = i64::from(month == earliest);
+        let after = i64::from(month == latest);
+        let first = month.first().saturating_sub(before.days());
+        let last = month.last().saturating_add(after.days());
+        done.entries.extend(store.time_entries_between(tenant, first, last).await?);
+        done.expenses.extend(store.expenses_between(tenant, month.first(), month.last()).await?);
+    }
+    Ok(done)
 }
 
 async fn account(store: &Store, tenant: &Tenant) -> Result<Account, BillingError> {
@@ -177,6 +288,7 @@ fn priced(
     let bill = billing::price(Input {
         agreement: assigned.agreement,
         scope: assigned.scope,
+        earliest: assigned.earliest,
         entries: &assigned.entries,
         expenses: &assigned.expenses,
         deliveries: &assigned.deliveries,

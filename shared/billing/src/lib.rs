@@ -7,6 +7,6 @@ mod bills;
 mod credits;
 mod invoices;
 
-pub use bills::{BillingError, Completion, Prepared, of_case, of_month, of_month_due};
+pub use bills::{BillingError, Completion, Prepared, of_case, of_case_by_hand, of_month, of_month_due};
 pub use credits::{CreditingError, credit};
 pub use invoices::{Asked, Issued, issue, nothing_to_bill};

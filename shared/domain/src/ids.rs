@@ -178,10 +178,11 @@ fn sorted_by(at: Timestamp, name: &str) -> Uuid {
 }
 
 impl InvoiceId {
-    /// The one invoice of a case or a month under a contract. Whoever generates it, however often, generates this id.
+    /// The one invoice of a month, or of each part of a case, under a contract. Whoever generates it, however often, generates this id.
     pub fn of(account: AccountId, contract: ContractId, scope: Scope) -> Self {
         let name = match scope {
-            Scope::Case { case, .. } => format!("invoice/{account}/{contract}/{case}"),
+            Scope::Case { case, part: 0, .. } => format!("invoice/{account}/{contract}/{case}"),
+            Scope::Case { case, part, .. } => format!("invoice/{account}/{contract}/{case}/{part}"),
             Scope::Period(period) => format!("invoice/{account}/{contract}/{period}"),
         };
         Self(Uuid::new_v5(&FROM_SALESFORCE, name.as_bytes()))

@@ -10,7 +10,7 @@ use portico_billing::Prepared;
 use portico_conformance::isolation::Role;
 use portico_domain::{
     AccountId, CaseId, EntryId, FileId, UserId,
-    billing::{self, Agreements, Done, Input, Particulars, Subject, TimeEntry},
+    billing::{self, Agreements, Billed, Done, Input, Particulars, Subject, TimeEntry},
     cases::{Case, TimelineEntry},
     events::{Event, Fact},
     files::{File, FileState, Verdict},
@@ -415,11 +415,12 @@ impl Scene {
         for _ in 0..RACES_MAX {
             let case = self.case(account, case).await;
             let done = Done { entries: vec![worked.clone()], expenses: Vec::new() };
-            let assigned = agreements.of_case(&case, now, done).unwrap().unwrap();
+            let assigned = agreements.of_case(&case, now, done, &Billed::default()).unwrap().unwrap();
             let balance = self.store.balance(&tenant, assigned.contract.id).await.unwrap();
             let bill = billing::price(Input {
                 agreement: assigned.agreement,
                 scope: assigned.scope,
+                earliest: None,
                 entries: &assigned.entries,
                 expenses: &[],
                 deliveries: &[],

@@ -34,6 +34,7 @@ mod files;
 mod guard;
 mod invoice_documents;
 mod issuing;
+mod late_hours;
 mod logs;
 mod malware;
 mod meter;

@@ -213,7 +213,7 @@ fn indexes_are_granted_where_there_are_some() {
 }
 
 /// Rights that no sample event uses, with the reason why they are needed all the same.
-const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 14] = [
+const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 15] = [
     (
         "archive-assembly",
         "s3:GetObject",
@@ -261,6 +261,12 @@ const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 14] = [
         "dynamodb:GetItem",
         "AccountsTable",
         "people of the consultancy name the account to whose case they add a file",
+    ),
+    (
+        "invoice-generation",
+        "dynamodb:Query",
+        "InvoicePositionsTable",
+        "what is on earlier bills of a case or a contract: in `late_hours`",
     ),
     (
         "invoice-rendering",

@@ -455,12 +455,13 @@ fn closed() -> Case {
 /// The bill of a case, as one contract prices it.
 fn prepared(case: Case, contract: &Contract, balance: ContractBalance) -> Prepared {
     let agreement = contract.agreement().unwrap();
-    let scope = Scope::Case { case: case.id, closed_on: contract.day_of(now()) };
+    let scope = Scope::Case { case: case.id, closed_on: contract.day_of(now()), part: 0 };
     let entries: Vec<TimeEntry> =
         time_entries().into_iter().map(|entry| TimeEntry { case: case.id, ..entry }).collect();
     let input = Input {
         agreement: &agreement,
         scope,
+        earliest: None,
         entries: &entries,
         expenses: &[],
         deliveries: &[],

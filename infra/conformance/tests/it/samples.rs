@@ -5,7 +5,7 @@
 //! enforces their policies.
 
 mod archives;
-mod billing;
+pub mod billing;
 mod file_access;
 mod files;
 mod http;

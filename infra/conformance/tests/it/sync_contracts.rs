@@ -132,6 +132,7 @@ impl Scene {
         billing::price(Input {
             agreement: &contract.agreement().unwrap(),
             scope,
+            earliest: None,
             entries: &entries,
             expenses: &expenses,
             deliveries: &contract.deliveries(|id| case_of.get(&id).copied()).unwrap(),
@@ -142,7 +143,7 @@ impl Scene {
 
     async fn bill_of_case(&self, contract: SalesforceId, case: CaseId) -> Bill {
         let contract = self.known(contract).await.unwrap();
-        self.bill(&contract, Scope::Case { case, closed_on: day("2026-11-20") }).await
+        self.bill(&contract, Scope::Case { case, closed_on: day("2026-11-20"), part: 0 }).await
     }
 }
 

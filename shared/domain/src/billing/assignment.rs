@@ -4,15 +4,19 @@
 //! contract is billed by the month on that day, it is on the month's bill, else on its case's. A contract that goes over
 //! from one to the other leaves nothing out: what was done before is billed as it would have been.
 
+use std::collections::BTreeSet;
+
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
+    derivation::Origin,
+    invoice::Positions,
     period::{Period, Scope, Zone},
     terms::{Agreement, Mode, TermsError},
     work::{Delivery, Expense, TimeEntry},
 };
 use crate::{
-    CaseId, ContractId, SalesforceId,
+    CaseId, ContractId, EntryId, SalesforceId,
     cases::Case,
     contracts::{Contract, Outlay},
 };
@@ -75,12 +79,47 @@ pub struct Assigned<'a> {
     pub contract: &'a Contract,
     /// Its terms.
     pub agreement: &'a Agreement,
+    /// If it is for a month: the first month of which something is on it that was logged late.
+    pub earliest: Option<Period>,
     /// What was worked.
     pub entries: Vec<TimeEntry>,
     /// What was paid for the client.
     pub expenses: Vec<Expense>,
     /// What was delivered for a fixed fee.
     pub deliveries: Vec<Delivery>,
+}
+
+/// What is on earlier bills already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Billed {
+    entries: BTreeSet<EntryId>,
+    /// Expenses and milestones.
+    records: BTreeSet<SalesforceId>,
+}
+
+impl Billed {
+    /// Everything that an invoice is made of.
+    pub fn add(&mut self, positions: &Positions) {
+        for line in &positions.derivation.lines {
+            match line.origin {
+                Origin::Entry(entry) => {
+                    self.entries.insert(entry);
+                }
+                Origin::Milestone(record) | Origin::Expense(record) => {
+                    self.records.insert(record);
+                }
+                Origin::Retainer(_) | Origin::Block(_) | Origin::MinimumCharge => {}
+            }
+        }
+    }
+
+    fn has(&self, entry: &TimeEntry) -> bool {
+        self.entries.contains(&entry.id)
+    }
+
+    fn has_record(&self, record: SalesforceId) -> bool {
+        self.records.contains(&record)
+    }
 }
 
 /// What was done for an account, as far as it is known.
@@ -137,7 +176,8 @@ impl<'a> Agreements<'a> {
         }
     }
 
-    /// What is on the bill of a case that was closed at a moment; `None` if it is all on the bills of months.
+    /// What is on the first or next bill of a case that was closed at a moment; `None` if it is all on the bills of
+    /// months. Whoever asks says which part of the case it is.
     ///
     /// # Errors
     /// [`AssignmentError`].
@@ -146,17 +186,19 @@ impl<'a> Agreements<'a> {
         case: &Case,
         closed_at: Timestamp,
         done: Done,
+        billed: &Billed,
     ) -> Result<Option<Assigned<'_>>, AssignmentError> {
         let mut entries = Vec::new();
         let of_case = done.entries.iter().filter(|entry| entry.case == case.id && entry.is_shown());
         for entry in of_case {
-            if self.monthly(|contract| day_of(contract, entry))?.is_none() {
+            if !billed.has(entry) && self.monthly(|contract| day_of(contract, entry))?.is_none() {
                 entries.push(entry.clone());
             }
         }
         let mut expenses = Vec::new();
         for outlay in done.expenses.iter().filter(|outlay| outlay.paid.case == Some(case.id)) {
-            if outlay.is_billed() && self.monthly_for(outlay)?.is_none() {
+            let is_new = outlay.is_billed() && !billed.has_record(outlay.paid.salesforce_id);
+            if is_new && self.monthly_for(outlay)?.is_none() {
                 expenses.push(outlay.paid.clone());
             }
         }
@@ -187,10 +229,12 @@ impl<'a> Agreements<'a> {
         let this = |record: SalesforceId| (case.salesforce_id == Some(record)).then_some(case.id);
         let mut deliveries = agreed.deliveries(this)?;
         deliveries.retain(|delivery| {
-            delivery.case == Some(case.id) && !agreed.is_monthly_on(delivery.delivered_on)
+            let is_new = delivery.case == Some(case.id) && !billed.has_record(delivery.salesforce_id);
+            is_new && !agreed.is_monthly_on(delivery.delivered_on)
         });
         Ok(Some(Assigned {
-            scope: Scope::Case { case: case.id, closed_on },
+            scope: Scope::Case { case: case.id, closed_on, part: 0 },
+            earliest: None,
             contract: agreed.contract,
             agreement: agreed.agreement,
             deliveries,
@@ -199,7 +243,8 @@ impl<'a> Agreements<'a> {
         }))
     }
 
-    /// What is on the bill of a month of a contract.
+    /// What is on the bill of a month of a contract: what was done in it, and what was logged late for a month from
+    /// `earliest` on and is not billed yet.
     ///
     /// # Errors
     /// [`AssignmentError`].
@@ -207,29 +252,35 @@ impl<'a> Agreements<'a> {
         &self,
         contract: ContractId,
         period: Period,
+        earliest: Period,
         done: Done,
+        billed: &Billed,
     ) -> Result<Assigned<'_>, AssignmentError> {
         let agreed = self.contract(contract)?;
+        let is_open = |day: Date| earliest.min(period).first() <= day && day <= period.last();
         let mut entries = Vec::new();
         for entry in done.entries.into_iter().filter(TimeEntry::is_shown) {
-            if period.contains(day_of(agreed.contract, &entry))
-                && self.monthly(|contract| day_of(contract, &entry))? == Some(contract)
-            {
+            let is_new = is_open(day_of(agreed.contract, &entry)) && !billed.has(&entry);
+            if is_new && self.monthly(|contract| day_of(contract, &entry))? == Some(contract) {
                 entries.push(entry);
             }
         }
         let mut expenses = Vec::new();
         for outlay in done.expenses.into_iter().filter(Outlay::is_billed) {
-            if period.contains(outlay.paid.incurred_on) && self.monthly_for(&outlay)? == Some(contract) {
+            let paid = &outlay.paid;
+            let is_new = is_open(paid.incurred_on) && !billed.has_record(paid.salesforce_id);
+            if is_new && self.monthly_for(&outlay)? == Some(contract) {
                 expenses.push(outlay.paid);
             }
         }
         let mut deliveries = agreed.deliveries(|_| None)?;
         deliveries.retain(|delivery| {
-            period.contains(delivery.delivered_on) && agreed.is_monthly_on(delivery.delivered_on)
+            let is_new = is_open(delivery.delivered_on) && !billed.has_record(delivery.salesforce_id);
+            is_new && agreed.is_monthly_on(delivery.delivered_on)
         });
         Ok(Assigned {
             scope: Scope::Period(period),
+            earliest: Some(earliest.min(period)),
             contract: agreed.contract,
             agreement: agreed.agreement,
             deliveries,
@@ -255,6 +306,23 @@ fn day_of(contract: &Contract, entry: &TimeEntry) -> Date {
         Ok(zone) => entry.day(&zone),
         // Nothing is billed by a contract of an unknown zone; but it still holds on days.
         Err(_) => entry.worked_on,
+    }
+}
+
+impl Assigned<'_> {
+    /// Whether there is nothing that could be billed, but for what a contract charges in any case.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.expenses.is_empty() && self.deliveries.is_empty()
+    }
+
+    /// The same as a later bill of its case.
+    #[must_use]
+    pub fn as_part(self, number: u16) -> Self {
+        let scope = match self.scope {
+            Scope::Case { case, closed_on, .. } => Scope::Case { case, closed_on, part: number },
+            Scope::Period(_) => self.scope,
+        };
+        Self { scope, ..self }
     }
 }
 

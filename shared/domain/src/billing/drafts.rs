@@ -66,6 +66,9 @@ pub struct ContractBalance {
     /// The last month that was billed, or looked at with nothing to bill.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub through: Option<Period>,
+    /// The first month that the portal counts. What was logged for it or later is billed, however late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Period>,
     /// Counts the writes of this record, from 1; 0 before the first.
     pub version: u64,
 }
@@ -73,12 +76,13 @@ pub struct ContractBalance {
 impl ContractBalance {
     /// Nothing was billed yet.
     pub fn new(account: AccountId, contract: ContractId) -> Self {
-        Self { account, contract, carry: Carry::default(), through: None, version: 0 }
+        Self { account, contract, carry: Carry::default(), through: None, since: None, version: 0 }
     }
 
     /// Months are counted from this one on: those up to `passed` were billed elsewhere.
     pub fn begun_after(&self, passed: Period) -> Self {
-        Self { through: Some(passed), version: self.version + 1, carry: self.carry.clone(), ..*self }
+        let (through, since) = (Some(passed), Some(passed.next()));
+        Self { through, since, version: self.version + 1, carry: self.carry.clone(), ..*self }
     }
 
     /// What stands after a bill. Only the months move on, and only forward.

@@ -322,10 +322,15 @@ impl Invoice {
         Ok((invoice, Positions { lines: bill.lines, derivation: bill.derivation, retainer: bill.retainer }))
     }
 
+    /// Whether all of it was credited.
+    pub fn is_void(&self) -> bool {
+        self.settlement.credited == self.gross && self.gross.minor() > 0
+    }
+
     /// What it is on a day.
     pub fn state(&self, today: Date) -> InvoiceState {
-        let Settlement { paid, credited, open, .. } = self.settlement;
-        if credited == self.gross && credited.minor() > 0 {
+        let Settlement { paid, open, .. } = self.settlement;
+        if self.is_void() {
             InvoiceState::Void
         } else if open.minor() <= 0 {
             InvoiceState::Paid

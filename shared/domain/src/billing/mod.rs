@@ -46,7 +46,7 @@ mod tests;
 mod work;
 
 pub use allocation::allocate;
-pub use assignment::{Agreed, Agreements, Assigned, AssignmentError, Done, TurnError};
+pub use assignment::{Agreed, Agreements, Assigned, AssignmentError, Billed, Done, TurnError};
 pub use bill::{Bill, Carry, Line, LineKind, Reduction, ReductionReason, TimeTotals, Unit};
 pub use caps::{Cap, CapSpan, CapUse};
 pub use credit_note::{
@@ -69,7 +69,7 @@ pub use invoice::{
     Subject, TooManyPositions,
 };
 pub use late_fees::{LateCharge, LateFee};
-pub use period::{GRACE_DAYS_MAX, Grace, NotAGrace, NotAMonth, Period, Scope, UnknownZone, Zone};
+pub use period::{GRACE_DAYS_MAX, Grace, NotAGrace, NotAMonth, PARTS_MAX, Period, Scope, UnknownZone, Zone};
 pub use price::{CHARGES_MAX, ENTRIES_MAX, Input, LINES_MAX, PricingError, price};
 pub use rates::{
     AfterHours, CARD_RATES_MAX, CardRate, Criteria, RateCard, RateSource, Rates, RatesError, Stretch,

@@ -170,9 +170,20 @@ pub enum Scope {
         case: CaseId,
         /// The day on which it was closed, in the contract's time zone.
         closed_on: Date,
+        /// How many bills of the case there were before: what is logged after one is on the next.
+        #[serde(default, skip_serializing_if = "is_first")]
+        part: u16,
     },
     /// Everything of a month.
     Period(Period),
+}
+
+/// Most bills of one case under one contract: a case that is opened again so often is a contract of its own.
+pub const PARTS_MAX: u16 = 50;
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_first(part: &u16) -> bool {
+    *part == 0
 }
 
 impl Scope {

@@ -152,11 +152,12 @@ fn try_issued(dice: &mut Dice, count: u64) -> Option<Issued> {
     let scope = if monthly {
         Scope::Period(Period::of(day(FIRST)))
     } else {
-        Scope::Case { case, closed_on: day("2026-11-30") }
+        Scope::Case { case, closed_on: day("2026-11-30"), part: 0 }
     };
     let bill = price(Input {
         agreement: &Agreement::always(terms.clone()),
         scope,
+        earliest: None,
         entries: &entries,
         expenses: &expenses,
         deliveries: &deliveries,
@@ -268,10 +269,11 @@ pub fn hours(count: usize, language: Language) -> Issued {
         })
         .collect();
     let terms = Terms::try_from(clauses).unwrap();
-    let scope = Scope::Case { case, closed_on: day("2026-11-30") };
+    let scope = Scope::Case { case, closed_on: day("2026-11-30"), part: 0 };
     let bill = price(Input {
         agreement: &Agreement::always(terms.clone()),
         scope,
+        earliest: None,
         entries: &entries,
         expenses: &[],
         deliveries: &[],

@@ -99,7 +99,7 @@ pub async fn take_in_hand(world: &World) -> Value {
 
 fn invoice_of_the_case() -> InvoiceId {
     let closed_on = "2026-11-20".parse().unwrap();
-    InvoiceId::of(account(), contract().id, Scope::Case { case: closed_case(), closed_on })
+    InvoiceId::of(account(), contract().id, Scope::Case { case: closed_case(), closed_on, part: 0 })
 }
 
 pub async fn takes_a_case_in_hand(sample: &Sample) {

@@ -432,7 +432,7 @@ pub async fn parks_what_cannot_be_carried_over(sample: &Sample) {
 pub async fn invoices_a_closed_case(sample: &Sample) {
     let world = &sample.world;
     all_done(sample).await;
-    let scope = Scope::Case { case: closed_case(), closed_on: contract().day_of(now()) };
+    let scope = Scope::Case { case: closed_case(), closed_on: contract().day_of(now()), part: 0 };
     let id = InvoiceId::of(account(), contract().id, scope);
     let invoice = world.store.invoice(&world.tenant(), id).await.unwrap().unwrap();
     assert_eq!(invoice.number.as_str(), "2026-000001");

@@ -83,7 +83,7 @@ fn fees(governing: &Governing) -> Result<Vec<Draft>, PricingError> {
     let mut deliveries: Vec<_> = input
         .deliveries
         .iter()
-        .filter(|delivery| input.scope.holds(delivery.delivered_on, delivery.case))
+        .filter(|delivery| input.holds(delivery.delivered_on, delivery.case))
         .collect();
     deliveries.sort_by_key(|delivery| (delivery.delivered_on, delivery.salesforce_id));
     if deliveries.len() > CHARGES_MAX {
@@ -104,11 +104,8 @@ fn fees(governing: &Governing) -> Result<Vec<Draft>, PricingError> {
 
 fn expenses(governing: &Governing) -> Result<Vec<Draft>, PricingError> {
     let input = governing.input;
-    let mut expenses: Vec<&Expense> = input
-        .expenses
-        .iter()
-        .filter(|expense| input.scope.holds(expense.incurred_on, expense.case))
-        .collect();
+    let mut expenses: Vec<&Expense> =
+        input.expenses.iter().filter(|expense| input.holds(expense.incurred_on, expense.case)).collect();
     expenses.sort_by_key(|expense| (expense.incurred_on, expense.salesforce_id));
     if expenses.len() > CHARGES_MAX {
         return Err(PricingError::TooManyLines);

@@ -9,11 +9,11 @@ use jiff::civil::Date;
 use super::{
     bill::{Bill, Carry, Line},
     derivation::LineDerivation,
-    period::Scope,
+    period::{Period, Scope},
     terms::{Agreement, Mode, Terms, TermsError, Version},
     work::{Delivery, Expense, TimeEntry},
 };
-use crate::{EntryId, money::MoneyError};
+use crate::{CaseId, EntryId, money::MoneyError};
 
 /// Most time entries on one invoice.
 pub const ENTRIES_MAX: usize = 2_000;
@@ -29,6 +29,8 @@ pub struct Input<'a> {
     pub agreement: &'a Agreement,
     /// What the bill is for.
     pub scope: Scope,
+    /// If it is for a month: the first month of which something is on it that was logged late.
+    pub earliest: Option<Period>,
     /// Time entries, in any order; those that the bill is not for are left out.
     pub entries: &'a [TimeEntry],
     /// Expenses, likewise.
@@ -37,6 +39,18 @@ pub struct Input<'a> {
     pub deliveries: &'a [Delivery],
     /// What earlier bills of the contract left.
     pub before: &'a Carry,
+}
+
+impl Input<'_> {
+    /// Whether what was done on `day` in `case` is on the bill.
+    fn holds(&self, day: Date, case: Option<CaseId>) -> bool {
+        match (self.scope, self.earliest) {
+            (Scope::Period(period), Some(earliest)) if earliest < period => {
+                earliest.first() <= day && day <= period.last()
+            }
+            (scope, _) => scope.holds(day, case),
+        }
+    }
 }
 
 /// Why there is no bill.

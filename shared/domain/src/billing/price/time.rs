@@ -92,7 +92,7 @@ fn pieces<'a>(governing: &Governing<'a>) -> Result<Vec<Piece<'a>>, PricingError>
         .iter()
         .filter(|entry| entry.is_shown() && entry.minutes != 0)
         .map(|entry| (entry.day(&clauses.zone), entry))
-        .filter(|(day, entry)| input.scope.holds(*day, Some(entry.case)))
+        .filter(|(day, entry)| input.holds(*day, Some(entry.case)))
         .collect();
     if entries.len() > ENTRIES_MAX {
         return Err(PricingError::TooManyEntries);

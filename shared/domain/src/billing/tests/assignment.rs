@@ -61,9 +61,9 @@ fn a_case_is_billed_by_the_contract_of_its_closing() {
     let all = [entries.clone(), vec![other, hidden]].concat();
     // 23:30 UTC on the last day is the first day in Berlin.
     let closed_at = "2026-11-30T23:30:00Z".parse().unwrap();
-    let assigned = agreements.of_case(&a_case(), closed_at, done(all)).unwrap().unwrap();
+    let assigned = agreements.of_case(&a_case(), closed_at, done(all), &Billed::default()).unwrap().unwrap();
     assert_eq!(assigned.contract.id, contracts[1].id);
-    assert_eq!(assigned.scope, Scope::Case { case: case(0), closed_on: day("2026-12-01") });
+    assert_eq!(assigned.scope, Scope::Case { case: case(0), closed_on: day("2026-12-01"), part: 0 });
     assert_eq!(ids(&assigned), [entry_id(1), entry_id(2)]);
 }
 
@@ -73,9 +73,10 @@ fn a_contract_that_ended_still_bills_what_was_done_under_it() {
     let agreements = Agreements::of(&contracts);
     let closed_at = "2026-12-05T12:00:00Z".parse().unwrap();
     let entries = vec![on("2026-11-10", entry(1, 60))];
-    let assigned = agreements.of_case(&a_case(), closed_at, done(entries)).unwrap().unwrap();
-    assert_eq!(assigned.scope, Scope::Case { case: case(0), closed_on: day("2026-11-10") });
-    let none = agreements.of_case(&a_case(), closed_at, Done::default());
+    let assigned =
+        agreements.of_case(&a_case(), closed_at, done(entries), &Billed::default()).unwrap().unwrap();
+    assert_eq!(assigned.scope, Scope::Case { case: case(0), closed_on: day("2026-11-10"), part: 0 });
+    let none = agreements.of_case(&a_case(), closed_at, Done::default(), &Billed::default());
     assert_eq!(none, Err(AssignmentError::NoContract(day("2026-12-05"))));
 }
 
@@ -93,7 +94,8 @@ fn a_milestone_is_on_the_bill_of_its_case() {
     for (record, expected) in [("500000000000001AAA", 1), ("500000000000002AAA", 0)] {
         let contracts = [Contract { milestones: vec![milestone(record)], ..numbered(1, "2026-01-01", None) }];
         let agreements = Agreements::of(&contracts);
-        let assigned = agreements.of_case(&a_case(), closed_at, Done::default()).unwrap().unwrap();
+        let assigned =
+            agreements.of_case(&a_case(), closed_at, Done::default(), &Billed::default()).unwrap().unwrap();
         assert_eq!(assigned.deliveries.len(), expected, "{record}");
     }
 }
@@ -106,9 +108,9 @@ fn a_contract_that_nobody_can_bill_by_says_so_and_blocks_no_other() {
     let agreements = Agreements::of(&contracts);
     let closed_at = "2026-11-30T12:00:00Z".parse().unwrap();
     let entries = vec![on("2026-11-10", entry(1, 60))];
-    assert!(agreements.of_case(&a_case(), closed_at, done(entries)).unwrap().is_some());
+    assert!(agreements.of_case(&a_case(), closed_at, done(entries), &Billed::default()).unwrap().is_some());
     let entries = vec![on("2026-10-10", entry(1, 60))];
-    let error = agreements.of_case(&a_case(), closed_at, done(entries)).unwrap_err();
+    let error = agreements.of_case(&a_case(), closed_at, done(entries), &Billed::default()).unwrap_err();
     assert!(
         matches!(error, AssignmentError::Terms { contract, .. } if contract == contracts[0].id),
         "{error}"
@@ -149,4 +151,79 @@ fn months_go_on_as_long_as_the_last_paper_says() {
     assert_eq!(due(&amended, "2026-04-01"), month("2026-05-01"));
     assert_eq!(due(&amended, "2026-05-01"), None);
     assert_eq!(due(&amended.ended().unwrap(), "2026-03-01"), None);
+}
+
+#[test]
+fn what_is_logged_after_a_bill_is_on_the_next_and_nothing_is_on_two() {
+    let contracts = [numbered(1, "2026-01-01", None)];
+    let agreements = Agreements::of(&contracts);
+    let closed_at = "2026-11-20T12:00:00Z".parse().unwrap();
+    let [first, late] = [on("2026-11-10", entry(1, 60)), on("2026-11-12", entry(2, 30))];
+    let bill = |assigned: &Assigned<'_>| {
+        price(Input {
+            agreement: assigned.agreement,
+            scope: assigned.scope,
+            earliest: None,
+            entries: &assigned.entries,
+            expenses: &assigned.expenses,
+            deliveries: &assigned.deliveries,
+            before: &Carry::default(),
+        })
+        .unwrap()
+    };
+    let positions = |bill: Bill| Positions { lines: bill.lines, derivation: bill.derivation, retainer: None };
+    let of_case = |entries: &[&TimeEntry], billed: &Billed| {
+        let done = done(entries.iter().map(|entry| (*entry).clone()).collect());
+        agreements.of_case(&a_case(), closed_at, done, billed).unwrap().unwrap()
+    };
+    let mut billed = Billed::default();
+    billed.add(&positions(bill(&of_case(&[&first], &billed))));
+    assert!(of_case(&[&first], &billed).is_empty());
+    let next = of_case(&[&first, &late], &billed).as_part(1);
+    assert_eq!(ids(&next), [late.id]);
+    assert_eq!(next.scope, Scope::Case { case: case(0), closed_on: day("2026-11-20"), part: 1 });
+    let of = |scope| crate::InvoiceId::of(AccountId::from_uuid(uuid::Uuid::nil()), contracts[0].id, scope);
+    assert_ne!(of(next.scope), of(next.clone().as_part(0).scope));
+}
+
+#[test]
+fn hours_logged_late_are_on_the_next_months_bill_and_what_was_before_is_not() {
+    let provisions = Provisions { billed_by: BilledBy::Month, ..Provisions::default() };
+    let contracts = [Contract { provisions, ..numbered(1, "2026-01-01", None) }];
+    let agreements = Agreements::of(&contracts);
+    let month = |text: &str| Period::of(day(text));
+    let entries = [
+        on("2026-08-31", entry(1, 60)),
+        on("2026-09-15", entry(2, 60)),
+        on("2026-10-15", entry(3, 60)),
+        on("2026-11-01", entry(4, 60)),
+    ];
+    let of = |earliest: &str, billed: &Billed| {
+        let (period, earliest) = (month("2026-10-01"), month(earliest));
+        ids(&agreements.of_period(contracts[0].id, period, earliest, done(entries.to_vec()), billed).unwrap())
+    };
+    assert_eq!(of("2026-10-01", &Billed::default()), [entries[2].id]);
+    assert_eq!(of("2026-09-01", &Billed::default()), [entries[1].id, entries[2].id]);
+    let mut billed = Billed::default();
+    let september = agreements
+        .of_period(
+            contracts[0].id,
+            month("2026-09-01"),
+            month("2026-09-01"),
+            done(entries.to_vec()),
+            &Billed::default(),
+        )
+        .unwrap();
+    let bill = price(Input {
+        agreement: september.agreement,
+        scope: september.scope,
+        earliest: None,
+        entries: &september.entries,
+        expenses: &[],
+        deliveries: &[],
+        before: &Carry::default(),
+    })
+    .unwrap();
+    billed.add(&Positions { lines: bill.lines, derivation: bill.derivation, retainer: bill.retainer });
+    assert_eq!(of("2026-09-01", &billed), [entries[2].id]);
 }

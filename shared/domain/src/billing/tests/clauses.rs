@@ -259,7 +259,7 @@ fn blocks_are_charged_once_and_used_until_they_expire() {
     assert_eq!(left, [0, 30]);
     // On the next bill, neither is charged again.
     let besides = Besides { before: bill.carry, ..Besides::default() };
-    let scope = Scope::Case { case: case(0), closed_on: day("2026-12-31") };
+    let scope = Scope::Case { case: case(0), closed_on: day("2026-12-31"), part: 0 };
     let next = try_bill(vec![(None, prepaid)], scope, &[on("2026-12-02", entry(4, 60))], &besides).unwrap();
     assert_eq!(amounts(&next), ["60.00"]);
 }

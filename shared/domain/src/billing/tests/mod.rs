@@ -57,7 +57,8 @@ fn price_case(
     let agreement = contract.agreement()?;
     price(Input {
         agreement: &agreement,
-        scope: Scope::Case { case, closed_on },
+        scope: Scope::Case { case, closed_on, part: 0 },
+        earliest: None,
         entries,
         expenses: &[],
         deliveries: &[],
@@ -163,6 +164,7 @@ fn try_bill(
     let bill = price(Input {
         agreement: &versions.try_into().unwrap(),
         scope,
+        earliest: None,
         entries,
         expenses: &besides.expenses,
         deliveries: &besides.deliveries,
@@ -174,7 +176,7 @@ fn try_bill(
 }
 
 fn closed() -> Scope {
-    Scope::Case { case: case(0), closed_on: day("2026-11-30") }
+    Scope::Case { case: case(0), closed_on: day("2026-11-30"), part: 0 }
 }
 
 fn november() -> Scope {

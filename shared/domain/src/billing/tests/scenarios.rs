@@ -24,6 +24,7 @@ impl Scenario {
         price(Input {
             agreement: &self.agreement,
             scope,
+            earliest: None,
             entries: &self.entries,
             expenses: &self.expenses,
             deliveries: &self.deliveries,
@@ -50,7 +51,7 @@ impl Scenario {
 }
 
 pub(super) fn cases() -> [Scope; 2] {
-    [0, 1].map(|number| Scope::Case { case: case(number), closed_on: day("2026-12-31") })
+    [0, 1].map(|number| Scope::Case { case: case(number), closed_on: day("2026-12-31"), part: 0 })
 }
 
 pub(super) fn months() -> [Scope; 3] {
