@@ -28,6 +28,7 @@ mod caps;
 mod credit_note;
 mod derivation;
 mod discounts;
+mod disputes;
 mod drafts;
 mod figures;
 mod increments;
@@ -58,6 +59,10 @@ pub use derivation::{
 pub use discounts::{
     DISCOUNTS_MAX, Discount, DiscountOn, DiscountSize, VOLUME_STEPS_MAX, VolumeStep, VolumeSteps,
     VolumeStepsError,
+};
+pub use disputes::{
+    ANSWERS_MAX, Answer, Claim, Closing, DISPUTE_TEXT_MAX, DISPUTES_MAX, Dispute, DisputeError, DisputeKind,
+    DisputeState, DisputeText, Disputed, Outcome, Raising, Signed,
 };
 pub use drafts::{ContractBalance, Draft, Fingerprint};
 pub use figures::{
