@@ -210,8 +210,6 @@ impl Entry {
             Fact::Accessed(Access::EInvoiceDownloaded { invoice }) => {
                 ("e_invoice_downloaded", vec![invoice.to_string()], DONE)
             }
-            Fact::Accessed(Access::InvoicesExported) => ("invoices_exported", Vec::new(), DONE),
-            Fact::Accessed(Access::StatementRead) => ("statement_read", Vec::new(), DONE),
             Fact::Accessed(Access::DisputesListed { invoice }) => {
                 ("disputes_listed", vec![invoice.to_string()], DONE)
             }

@@ -366,8 +366,6 @@ impl Fact {
                 | Access::InvoiceRead { .. }
                 | Access::InvoiceDownloaded { .. }
                 | Access::EInvoiceDownloaded { .. }
-                | Access::InvoicesExported
-                | Access::StatementRead
                 | Access::DisputesListed { .. }
                 | Access::AuditRead
                 | Access::AuditExported
@@ -413,10 +411,6 @@ pub enum Access {
         /// Which.
         invoice: InvoiceId,
     },
-    /// They took the account's invoices away, for an accounting program.
-    InvoicesExported,
-    /// They saw what the account owed and paid.
-    StatementRead,
     /// They saw the questions and disputes about an invoice.
     DisputesListed {
         /// Which.

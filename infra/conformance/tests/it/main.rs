@@ -26,6 +26,7 @@ mod consumers;
 mod convergence;
 mod crashes;
 mod dependencies;
+mod dispute_commands;
 mod documents;
 mod double_click;
 mod engine;

@@ -34,6 +34,7 @@ mod figures;
 mod increments;
 mod invoice;
 mod late_fees;
+mod listing;
 mod period;
 mod price;
 mod rates;
@@ -74,6 +75,7 @@ pub use invoice::{
     Subject, TooManyPositions,
 };
 pub use late_fees::{LateCharge, LateFee};
+pub use listing::InvoiceFilter;
 pub use period::{GRACE_DAYS_MAX, Grace, NotAGrace, NotAMonth, Period, Scope, UnknownZone, Zone};
 pub use price::{CHARGES_MAX, ENTRIES_MAX, Input, LINES_MAX, PricingError, price};
 pub use rates::{
