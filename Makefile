@@ -10,7 +10,7 @@ CARGO_DENY_VERSION := 0.20.2
 SCHEMATHESIS_VERSION := 4.32.5
 
 .DEFAULT_GOAL := help
-.PHONY: storm help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients objects invoices bench-pdf documents build
+.PHONY: storm issuing help run reset portico journey verify-audit fuzz test check lint deny template tests clamd contract salesforce-metadata clients objects invoices bench-pdf documents build
 
 help: ## What there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | column -t -s '|'
@@ -131,6 +131,9 @@ invoices: .venv/invoices/installed $(INVOICES)/node_modules/.package-lock.json #
 
 storm: ## Ten thousand changes at once, out of order, to functions that die: what it took
 	STORM_CHANGES=10000 $(CARGO) test --package portico-conformance --test it -- storm:: --nocapture
+
+issuing: ## Ten thousand invoices from more triggers at once, by functions that die: numbers, gaps, what it took
+	ISSUES=10000 $(CARGO) test --package portico-conformance --test it -- issuing:: --nocapture
 
 BENCH_PDF := infra/benchmarks/pdf
 TARGET = $(or $(CARGO_TARGET_DIR),target)

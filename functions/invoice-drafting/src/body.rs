@@ -11,7 +11,6 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-const ONE_OF_TWO: Unfit = Unfit(FieldCode::Malformed, "either a case, or a contract and a month");
 const NO_CASE: Unfit = Unfit(FieldCode::Malformed, "must be the id of a case");
 const NO_CONTRACT: Unfit = Unfit(FieldCode::Malformed, "must be the id of a contract");
 const NO_MONTH: Unfit = Unfit(FieldCode::Malformed, "must be a month, such as 2026-11");
@@ -22,21 +21,34 @@ const TOO_MANY_LINES: Unfit =
 
 /// What is to be billed: a case, or a month of a contract.
 #[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(untagged, expecting = "say either a case, or a contract and a month")]
 #[schema(as = InvoiceDraftBody)]
-pub struct DraftBody {
-    /// A case. If it is still open, it is priced as though it were closed now.
-    #[serde(default)]
+pub enum DraftBody {
+    /// A case.
+    Case(CaseDraftBody),
+    /// A month of a contract.
+    Month(MonthDraftBody),
+}
+
+/// A case that is to be billed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CaseDraftBody {
+    /// The case. If it is still open, it is priced as though it were closed now.
     #[schema(pattern = "^case_[0-9a-f]{32}$")]
-    case: Option<String>,
-    /// A contract, with a month and without a case.
-    #[serde(default)]
+    case: String,
+}
+
+/// A month that is to be billed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MonthDraftBody {
+    /// The contract.
     #[schema(pattern = "^ctr_[0-9a-f]{32}$")]
-    contract: Option<String>,
-    /// The month of the contract. Months are billed one after the other.
-    #[serde(default)]
+    contract: String,
+    /// Its month. Months are billed one after the other.
     #[schema(pattern = "^[0-9]{4}-(0[1-9]|1[0-2])$", example = "2026-11")]
-    month: Option<String>,
+    month: String,
 }
 
 /// What is to be billed, checked.
@@ -49,16 +61,15 @@ pub(crate) enum Wanted {
 impl DraftBody {
     pub(crate) fn check(self) -> Result<Wanted, Problem> {
         let mut fields = Fields::new();
-        let wanted = match (self.case, self.contract, self.month) {
-            (Some(case), None, None) => {
+        let wanted = match self {
+            Self::Case(CaseDraftBody { case }) => {
                 fields.take("/case", case.parse().map_err(|_| NO_CASE)).map(Wanted::Case)
             }
-            (None, Some(contract), Some(month)) => {
+            Self::Month(MonthDraftBody { contract, month }) => {
                 let contract = fields.take("/contract", contract.parse().map_err(|_| NO_CONTRACT));
                 let month = fields.take("/month", read_month(&month).ok_or(NO_MONTH));
                 contract.zip(month).map(|(contract, month)| Wanted::Month(contract, month))
             }
-            _ => fields.take("/case", Err(ONE_OF_TWO)),
         };
         wanted.ok_or_else(|| fields.refusal())
     }

@@ -27,7 +27,7 @@ const PARTS_BEFORE_KILL: usize = 2;
 /// How long a large file may take from the last part until it can be downloaded: it is read and scanned meanwhile.
 const LARGE_PATIENCE: Duration = Duration::from_secs(120);
 /// Who works on cases at the consultancy.
-const AGENT_EMAIL: &str = "sam.keller@consultancy.example";
+pub(crate) const AGENT_EMAIL: &str = "sam.keller@consultancy.example";
 /// The EICAR test file in two halves, so that no scanner takes this program for it.
 /// <https://www.eicar.org/download-anti-malware-testfile/>
 const EICAR: [&str; 2] = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-", "STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"];

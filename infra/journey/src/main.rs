@@ -12,6 +12,7 @@ mod files;
 mod http;
 mod line;
 mod live;
+mod money;
 mod org;
 mod person;
 mod report;
@@ -85,6 +86,7 @@ async fn travel(report: &mut Report) -> Result<(), Broken> {
     };
     let line = line::walk(report, &cloud).await?;
     conversation::hold(report, &cloud, &line).await?;
+    money::settle(report, &cloud, &line).await?;
     files::carry(report, &mut cloud).await?;
     attack::try_everything(report, &cloud, &line).await?;
     audit::check(report, &line).await?;

@@ -370,9 +370,10 @@ impl Scene {
     fn hours(&self, case: CaseId, words: &str) -> TimeEntry {
         let cloud = self.cloud.cloud(&self.options);
         let (now, random) = (cloud.clock().now(), cloud.random());
+        let digits = case.to_string();
         TimeEntry {
             id: EntryId::new(now, &random),
-            salesforce_id: "a01Fk0000000101IAA".parse().unwrap(),
+            salesforce_id: format!("a01Fk{}", &digits[digits.len() - 10..]).parse().unwrap(),
             case,
             worked_on: "2026-11-18".parse().unwrap(),
             minutes: 90,

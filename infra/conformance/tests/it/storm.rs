@@ -48,10 +48,14 @@ const HIDDEN: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_secs(400);
 
 /// Numbers from a seed.
-struct Dice(AtomicU64);
+pub struct Dice(AtomicU64);
 
 impl Dice {
-    fn roll(&self, sides: u64) -> u64 {
+    pub fn of(seed: u64) -> Self {
+        Self(AtomicU64::new(seed))
+    }
+
+    pub fn roll(&self, sides: u64) -> u64 {
         // SplitMix64.
         let mut z = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -63,11 +67,11 @@ impl Dice {
         of[usize::try_from(self.roll(of.len() as u64)).unwrap()]
     }
 
-    fn percent(&self, percent: u64) -> bool {
+    pub fn percent(&self, percent: u64) -> bool {
         self.roll(100) < percent
     }
 
-    fn shuffle<T>(&self, items: &mut [T]) {
+    pub fn shuffle<T>(&self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             items.swap(last, usize::try_from(self.roll(last as u64 + 1)).unwrap());
         }
@@ -105,7 +109,7 @@ impl Storm {
         Self {
             world,
             agent,
-            dice: Dice(AtomicU64::new(20_261_122)),
+            dice: Dice::of(20_261_122),
             cases,
             comments: Mutex::default(),
             hours: Mutex::default(),
