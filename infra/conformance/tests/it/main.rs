@@ -34,6 +34,7 @@ mod file_access;
 mod files;
 mod guard;
 mod invoice_documents;
+mod invoice_lists;
 mod issuing;
 mod logs;
 mod malware;
