@@ -475,7 +475,11 @@ impl<'a> Step<'a> {
     /// Takes the step, again if somebody else was faster.
     async fn take(&self, deed: Deed) -> Result<Made, Problem> {
         for _ in 0..RACES_MAX {
-            let change = self.change(&deed).await?;
+            let change = match self.change(&deed).await {
+                Ok(change) => change,
+                // What stands in the way may be what this very request did, sent twice at once.
+                Err(refusal) => return self.earlier().await?.unwrap_or(Err(refusal)),
+            };
             match self.deps.store.change_dispute(&self.ticket, &change).await {
                 Ok(Commit::Done) => return self.keep(&change.dispute).await,
                 Ok(Commit::Repeated(repeat)) => {

@@ -510,6 +510,11 @@ impl Request {
         self
     }
 
+    /// The user that it is from.
+    pub fn sender(&self) -> &str {
+        self.0["requestContext"]["authorizer"]["claims"]["sub"].as_str().unwrap()
+    }
+
     /// With this query parameter and no other.
     pub fn with_query(mut self, name: &str, value: &str) -> Self {
         self.0["queryStringParameters"] = json!({ name: value });
