@@ -121,7 +121,9 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         | Fact::FileRestored { .. }
         | Fact::FileErased { .. }
         | Fact::FileReferenceLost { .. }
-        | Fact::InvoiceRecordLost { .. } => to_writer(deps, &event).await?,
+        | Fact::InvoiceRecordLost { .. }
+        | Fact::DisputeRaised { .. }
+        | Fact::DisputeClosed { .. } => to_writer(deps, &event).await?,
         Fact::ArchiveRequested { .. } => deps.queues.archives.send(&event).await?,
         Fact::InvoiceIssued { .. } | Fact::CreditNoteIssued { .. } => {
             deps.queues.rendering.send(&event).await?;
@@ -137,6 +139,7 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         | Fact::InvoiceRendered { .. }
         | Fact::InvoiceDrafted { .. }
         | Fact::CreditNoteRendered { .. }
+        | Fact::DisputeAnswered { .. }
         | Fact::Accessed(_) => {}
     }
     if let Some(news) = News::of(&event) {
@@ -179,9 +182,10 @@ impl News {
             Fact::InvoiceIssued { invoice, .. }
             | Fact::InvoiceRendered { invoice, .. }
             | Fact::CreditNoteIssued { invoice, .. }
-            | Fact::CreditNoteRendered { invoice, .. } => {
-                Some(Self::Invoice { invoice: invoice.to_string() })
-            }
+            | Fact::CreditNoteRendered { invoice, .. }
+            | Fact::DisputeRaised { invoice, .. }
+            | Fact::DisputeAnswered { invoice, .. }
+            | Fact::DisputeClosed { invoice, .. } => Some(Self::Invoice { invoice: invoice.to_string() }),
             Fact::FileChecked { file, .. } => Some(Self::File { file: file.to_string() }),
             Fact::ArchiveChanged { archive, version, .. } => {
                 Some(Self::Archive { archive: archive.to_string(), version: *version })

@@ -1,4 +1,6 @@
-//! `GET /invoices`, `GET /invoices/{invoiceId}` and `GET /invoices/{invoiceId}/pdf`.
+//! `GET /invoices`, `GET /invoices/{invoiceId}`, `GET /invoices/{invoiceId}/pdf` and `/xml`.
+
+mod filter;
 
 use axum::{
     Json, Router,
@@ -20,6 +22,8 @@ use portico_http::{
 };
 use portico_store::{Store, engine::Table};
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use filter::FilterQuery;
 
 /// Seconds after which a PDF that is still being rendered should be asked for again.
 const RENDERING_RETRY_SECONDS: u16 = 2;
@@ -48,7 +52,14 @@ impl FromRef<Deps> for Store {
 /// # Errors
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
-    let tables = [Table::Members, Table::Accounts, Table::Invoices, Table::InvoicePositions, Table::Outbox];
+    let tables = [
+        Table::Members,
+        Table::Accounts,
+        Table::Invoices,
+        Table::InvoicePositions,
+        Table::CreditNotes,
+        Table::Outbox,
+    ];
     Ok(Function::http(routes(Deps {
         store: cloud.store(&tables)?,
         bucket: cloud.bucket("INVOICES_BUCKET")?,
@@ -64,12 +75,17 @@ pub fn routes(deps: Deps) -> Router {
 
 /// The routes and their description.
 pub fn api() -> OpenApiRouter<Deps> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(detail)).routes(routes!(pdf))
+    OpenApiRouter::new()
+        .routes(routes!(list))
+        .routes(routes!(detail))
+        .routes(routes!(pdf))
+        .routes(routes!(xml))
 }
 
 /// List invoices
 ///
-/// Without positions, and not in the order of their numbers.
+/// Without positions, the newest first. With `state` or `case` a page may be shorter than `limit`, or empty: the end is where
+/// `next_cursor` is absent.
 ///
 /// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
 #[utoipa::path(
@@ -77,7 +93,7 @@ pub fn api() -> OpenApiRouter<Deps> {
     path = "/invoices",
     operation_id = "listInvoices",
     tag = "invoices",
-    params(PageQuery, AccountChoice),
+    params(FilterQuery, PageQuery, AccountChoice),
     responses(
         (status = 200, description = "A page of invoices", body = PageBody<InvoiceView>),
         ListRefusals,
@@ -86,15 +102,16 @@ pub fn api() -> OpenApiRouter<Deps> {
 async fn list(
     State(deps): State<Deps>,
     caller: Caller,
+    filter: FilterQuery,
     page: PageQuery,
 ) -> Result<Json<PageBody<InvoiceView>>, Problem> {
     if !caller.viewer().may_see_invoices() {
         return Err(Problem::new(Kind::Forbidden).because("Invoices are for managers and billing contacts."));
     }
-    let found =
-        deps.store.invoices(caller.tenant(), page.size, page.cursor).await?.map_err(cursor_refused)?;
-    seen(&deps, &caller, Access::InvoicesListed).await?;
     let today = today(&deps);
+    let found = deps.store.find_invoices(caller.tenant(), &filter.on(today), page.size, page.cursor).await?;
+    let found = found.map_err(cursor_refused)?;
+    seen(&deps, &caller, Access::InvoicesListed).await?;
     let items = found.items.iter().map(|invoice| InvoiceView::summary(invoice, today)).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }
@@ -102,7 +119,7 @@ async fn list(
 /// Read an invoice
 ///
 /// With every position and how it comes about, step by step: time entries, clause, rate and its source, and each
-/// rounding with the value before and after.
+/// rounding with the value before and after; and what was taken back of it.
 ///
 /// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
 #[utoipa::path(
@@ -127,7 +144,8 @@ async fn detail(
     let invoice = visible(&deps, &caller, &id).await?;
     seen(&deps, &caller, Access::InvoiceRead { invoice: invoice.id }).await?;
     let positions = deps.store.positions(&invoice).await?;
-    Ok(Json(InvoiceView::detail(&invoice, &positions, today(&deps))))
+    let notes = deps.store.credit_notes_of(&invoice).await?;
+    Ok(Json(InvoiceView::detail(&invoice, &positions, today(&deps)).corrected_by(&notes)))
 }
 
 /// Download an invoice as PDF
@@ -156,16 +174,61 @@ async fn pdf(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -
             .because("The PDF is being rendered.")
             .retry_after(RENDERING_RETRY_SECONDS));
     };
-    let name = FileName::try_from(format!("invoice-{}.pdf", invoice.number.as_str()))
-        .map_err(|error| Problem::internal(&error))?;
-    let disposition = content_disposition(&name);
-    let (key, now) = (&rendered.key, deps.clock.now());
-    let signed =
-        deps.bucket.presign_download(key, &disposition, "application/pdf", now, DOWNLOAD_WINDOW).await;
-    let url = signed.map_err(|error| Problem::internal(&error))?.url;
-    let location = HeaderValue::try_from(url).map_err(|error| Problem::internal(&error))?;
+    let location = link(&deps, &invoice, &rendered.key, ("pdf", "application/pdf")).await?;
     seen(&deps, &caller, Access::InvoiceDownloaded { invoice: invoice.id }).await?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// Download an invoice as e-invoice
+///
+/// Factur-X, EN 16931 (CII): the XML that is attached to the PDF. Redirects to the store; the link works for 5 minutes. 503 with
+/// `Retry-After` while it is being made, and 404 with its own words if the norm has no room for the invoice.
+///
+/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
+#[utoipa::path(
+    get,
+    path = "/invoices/{invoiceId}/xml",
+    operation_id = "downloadEInvoice",
+    tag = "invoices",
+    params(
+        ("invoiceId" = String, Path, description = "The invoice", pattern = "^inv_[0-9a-f]{32}$"),
+        AccountChoice,
+    ),
+    responses(
+        (status = 303, description = "Where the XML is", headers(("Location" = String, description = "Works for 5 minutes"))),
+        RecordRefusals,
+    ),
+)]
+async fn xml(State(deps): State<Deps>, caller: Caller, Path(id): Path<String>) -> Result<Response, Problem> {
+    let invoice = visible(&deps, &caller, &id).await?;
+    let Some(rendered) = &invoice.rendered else {
+        return Err(Problem::new(Kind::Unavailable)
+            .because("The e-invoice is being made.")
+            .retry_after(RENDERING_RETRY_SECONDS));
+    };
+    let Some(e_invoice) = &rendered.e_invoice else {
+        return Err(Problem::new(Kind::NotFound)
+            .because("There is no e-invoice of this invoice; the PDF is the invoice."));
+    };
+    let location = link(&deps, &invoice, &e_invoice.key, ("xml", "application/xml")).await?;
+    seen(&deps, &caller, Access::EInvoiceDownloaded { invoice: invoice.id }).await?;
+    Ok((StatusCode::SEE_OTHER, [(header::LOCATION, location)]).into_response())
+}
+
+/// Where a document of an invoice can be fetched for a while.
+async fn link(
+    deps: &Deps,
+    invoice: &Invoice,
+    key: &str,
+    (extension, media_type): (&str, &str),
+) -> Result<HeaderValue, Problem> {
+    let name = FileName::try_from(format!("invoice-{}.{extension}", invoice.number.as_str()))
+        .map_err(|error| Problem::internal(&error))?;
+    let disposition = content_disposition(&name);
+    let signed =
+        deps.bucket.presign_download(key, &disposition, media_type, deps.clock.now(), DOWNLOAD_WINDOW).await;
+    let url = signed.map_err(|error| Problem::internal(&error))?.url;
+    HeaderValue::try_from(url).map_err(|error| Problem::internal(&error))
 }
 
 /// Today, as far as whole days go: whether something is overdue must not depend on who asks.

@@ -88,7 +88,9 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
         Fact::InvoiceIssued { case, invoice } | Fact::InvoiceRecordLost { case, invoice } => {
             record_invoice(deps, &tenant, case, invoice, Showing::IfUnknown).await
         }
-        Fact::CreditNoteIssued { case, invoice, .. } => {
+        Fact::CreditNoteIssued { case, invoice, .. }
+        | Fact::DisputeRaised { case, invoice, .. }
+        | Fact::DisputeClosed { case, invoice, .. } => {
             record_invoice(deps, &tenant, case, invoice, Showing::Again).await
         }
         // Nothing that Salesforce does not know already.
@@ -105,6 +107,7 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
         | Fact::InvoiceRendered { .. }
         | Fact::BillingDue { .. }
         | Fact::CreditNoteRendered { .. }
+        | Fact::DisputeAnswered { .. }
         | Fact::Accessed(_) => Ok(()),
     }
 }

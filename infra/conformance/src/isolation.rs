@@ -264,6 +264,15 @@ fn staffs_invoice(operation: &'static str, status: u16) -> Row {
     }
 }
 
+/// What clients do with an invoice, and no staff.
+fn clients_invoice(operation: &'static str, status: u16) -> Row {
+    Row {
+        operation,
+        target: Target::Invoice,
+        cells: [vec![ABSENT; 5], whole_account(status), whole_account(status), forbidden(5), forbidden(5)],
+    }
+}
+
 /// What staff do with an account's invoices, and no client.
 fn staffs_list(operation: &'static str, status: u16) -> Row {
     Row {
@@ -384,6 +393,12 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
             vec![
                 invoice("GET /invoices/{invoiceId}", 200),
                 invoice("GET /invoices/{invoiceId}/pdf", 303),
+                invoice("GET /invoices/{invoiceId}/xml", 303),
+                clients_invoice("POST /invoices/{invoiceId}/lines/{line}/disputes", 201),
+                invoice("GET /invoices/{invoiceId}/disputes", 200),
+                invoice("POST /invoices/{invoiceId}/disputes/{disputeId}/answers", 201),
+                staffs_invoice("POST /invoices/{invoiceId}/disputes/{disputeId}/resolve", 200),
+                clients_invoice("POST /invoices/{invoiceId}/disputes/{disputeId}/withdraw", 200),
                 staffs_invoice("POST /invoices/{invoiceId}/issue", 201),
                 staffs_invoice("POST /invoices/{invoiceId}/credit", 201),
             ],

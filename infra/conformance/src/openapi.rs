@@ -30,7 +30,7 @@ pub struct Api {
 }
 
 /// Every function behind the API.
-pub fn apis() -> [Api; 12] {
+pub fn apis() -> [Api; 13] {
     [
         Api { binary: "case-submission", openapi: case_submission::api().into_openapi() },
         Api { binary: "case-listing", openapi: case_listing::api().into_openapi() },
@@ -40,6 +40,7 @@ pub fn apis() -> [Api; 12] {
         Api { binary: "presigned-downloads", openapi: presigned_downloads::api().into_openapi() },
         Api { binary: "presigned-uploads", openapi: presigned_uploads::api().into_openapi() },
         Api { binary: "case-archives", openapi: case_archives::api().into_openapi() },
+        Api { binary: "invoice-disputes", openapi: invoice_disputes::api().into_openapi() },
         Api { binary: "invoice-drafting", openapi: invoice_drafting::api().into_openapi() },
         Api { binary: "invoice-listing", openapi: invoice_listing::api().into_openapi() },
         Api { binary: "audit-trail", openapi: audit_trail::api().into_openapi() },

@@ -474,6 +474,8 @@ pub(crate) const OBJECTS: &[Object] = &[
             currency("Gross__c"),
             date("Issued_On__c"),
             text("State__c", 40),
+            currency("Held__c"),
+            number("Disputes_Open__c", 4, 0),
         ],
         writable: true,
         action: Some(Action {

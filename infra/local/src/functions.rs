@@ -70,6 +70,7 @@ pub fn of_the_workspace() -> Functions {
         "event-relay" => event_relay,
         "file-changes" => file_changes,
         "file-disposal" => file_disposal,
+        "invoice-disputes" => invoice_disputes,
         "invoice-drafting" => invoice_drafting,
         "invoice-generation" => invoice_generation,
         "invoice-listing" => invoice_listing,

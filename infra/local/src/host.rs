@@ -1053,6 +1053,7 @@ fn scope_tables(scope: &Scope) -> BTreeMap<String, String> {
         (Table::Invoices, "InvoicesTable"),
         (Table::InvoicePositions, "InvoicePositionsTable"),
         (Table::CreditNotes, "CreditNotesTable"),
+        (Table::Disputes, "DisputesTable"),
         (Table::Billing, "BillingTable"),
         (Table::Counters, "CountersTable"),
         (Table::Idempotency, "IdempotencyTable"),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    AccountId, ArchiveId, CaseId, EventId, FileId, InvoiceId, UserId,
+    AccountId, ArchiveId, CaseId, DisputeId, EventId, FileId, InvoiceId, UserId,
     events::{Access, Event, Fact},
     people::{ClientRole, StaffRole, Viewer},
 };
@@ -80,13 +80,14 @@ impl Actor {
     }
 }
 
-/// The id of a record that somebody asked for, if that is what it can be: a case, a file, an archive or an invoice. It need
-/// not exist, nor be theirs. Anything else that was typed into a path is nobody's business to keep.
+/// The id of a record that somebody asked for, if that is what it can be: a case, a file, an archive, an invoice or a dispute.
+/// It need not exist, nor be theirs. Anything else that was typed into a path is nobody's business to keep.
 pub fn sought(text: &str) -> Option<String> {
     let is_id = text.parse::<CaseId>().is_ok()
         || text.parse::<FileId>().is_ok()
         || text.parse::<ArchiveId>().is_ok()
-        || text.parse::<InvoiceId>().is_ok();
+        || text.parse::<InvoiceId>().is_ok()
+        || text.parse::<DisputeId>().is_ok();
     is_id.then(|| text.to_owned())
 }
 
@@ -115,6 +116,10 @@ pub struct Entry {
 
 fn of_file(case: Option<&CaseId>, file: &FileId) -> Vec<String> {
     case.map(CaseId::to_string).into_iter().chain([file.to_string()]).collect()
+}
+
+fn of_dispute(case: &Option<CaseId>, invoice: &InvoiceId, dispute: &DisputeId) -> Vec<String> {
+    of_invoice(case, invoice).into_iter().chain([dispute.to_string()]).collect()
 }
 
 fn of_invoice(case: &Option<CaseId>, invoice: &InvoiceId) -> Vec<String> {
@@ -186,12 +191,27 @@ impl Entry {
                 records.push(credit_note.to_string());
                 ("credit_note_rendered", records, DONE)
             }
+            Fact::DisputeRaised { case, invoice, dispute } => {
+                ("dispute_raised", of_dispute(case, invoice, dispute), DONE)
+            }
+            Fact::DisputeAnswered { case, invoice, dispute } => {
+                ("dispute_answered", of_dispute(case, invoice, dispute), DONE)
+            }
+            Fact::DisputeClosed { case, invoice, dispute } => {
+                ("dispute_closed", of_dispute(case, invoice, dispute), DONE)
+            }
             Fact::Accessed(Access::InvoicesListed) => ("invoices_listed", Vec::new(), DONE),
             Fact::Accessed(Access::InvoiceRead { invoice }) => {
                 ("invoice_read", vec![invoice.to_string()], DONE)
             }
             Fact::Accessed(Access::InvoiceDownloaded { invoice }) => {
                 ("invoice_downloaded", vec![invoice.to_string()], DONE)
+            }
+            Fact::Accessed(Access::EInvoiceDownloaded { invoice }) => {
+                ("e_invoice_downloaded", vec![invoice.to_string()], DONE)
+            }
+            Fact::Accessed(Access::DisputesListed { invoice }) => {
+                ("disputes_listed", vec![invoice.to_string()], DONE)
             }
             Fact::Accessed(Access::AuditRead) => ("audit_read", Vec::new(), DONE),
             Fact::Accessed(Access::AuditExported) => ("audit_exported", Vec::new(), DONE),

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AccountId, ArchiveId, CaseId, ContractId, CreditNoteId, EntryId, EventId, FileId, InvoiceId, Random,
-    UserId, audit::Actor, cases::Case, people::Audience,
+    AccountId, ArchiveId, CaseId, ContractId, CreditNoteId, DisputeId, EntryId, EventId, FileId, InvoiceId,
+    Random, UserId, audit::Actor, cases::Case, people::Audience,
 };
 
 /// One fact, addressed to the account that it is about.
@@ -284,6 +284,36 @@ pub enum Fact {
         /// The credit note.
         credit_note: CreditNoteId,
     },
+    /// A client asked about a position of an invoice, or disputes it; Salesforce has to know.
+    DisputeRaised {
+        /// The case that the invoice bills, if it bills one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// Which.
+        dispute: DisputeId,
+    },
+    /// Somebody said something more about it.
+    DisputeAnswered {
+        /// The case that the invoice bills, if it bills one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// Which.
+        dispute: DisputeId,
+    },
+    /// It is over, and nothing is held for it any more; Salesforce has to know.
+    DisputeClosed {
+        /// The case that the invoice bills, if it bills one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
+        /// The invoice.
+        invoice: InvoiceId,
+        /// Which.
+        dispute: DisputeId,
+    },
     /// Somebody looked at something, or was not let: nothing has changed. Only the audit trail takes it.
     Accessed(Access),
 }
@@ -324,6 +354,9 @@ impl Fact {
             | Self::InvoiceRendered { case, .. }
             | Self::CreditNoteIssued { case, .. }
             | Self::CreditNoteRendered { case, .. }
+            | Self::DisputeRaised { case, .. }
+            | Self::DisputeAnswered { case, .. }
+            | Self::DisputeClosed { case, .. }
             | Self::FileChecked { case, .. }
             | Self::FileAbandoned { case, .. }
             | Self::Accessed(Access::FileDownloaded { case, .. }) => *case,
@@ -332,6 +365,8 @@ impl Fact {
                 Access::InvoicesListed
                 | Access::InvoiceRead { .. }
                 | Access::InvoiceDownloaded { .. }
+                | Access::EInvoiceDownloaded { .. }
+                | Access::DisputesListed { .. }
                 | Access::AuditRead
                 | Access::AuditExported
                 | Access::Refused { .. },
@@ -368,6 +403,16 @@ pub enum Access {
     },
     /// They were given a link to an invoice's PDF.
     InvoiceDownloaded {
+        /// Which.
+        invoice: InvoiceId,
+    },
+    /// They were given a link to an invoice's e-invoice.
+    EInvoiceDownloaded {
+        /// Which.
+        invoice: InvoiceId,
+    },
+    /// They saw the questions and disputes about an invoice.
+    DisputesListed {
         /// Which.
         invoice: InvoiceId,
     },

@@ -48,6 +48,21 @@ pub fn description() -> Object {
         .build()
 }
 
+/// 1 to `limit` characters over any number of lines.
+pub fn paragraphs(limit: usize, description: &str, example: &str) -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some(format!(
+            "{description} 1 to {limit} characters over any number of lines, without other control characters; white \
+             space at both ends is cut off."
+        )))
+        .min_length(Some(1))
+        .max_length(Some(limit))
+        .pattern(Some(format!("^[{WHITE_SPACE}]*[^{WHITE_SPACE}{CONTROL}]{INSIDE}[{WHITE_SPACE}]*$")))
+        .examples([example])
+        .build()
+}
+
 /// What is said on a case: what [`portico_domain::cases::CommentText`] takes. Its limit counts bytes, which JSON Schema
 /// cannot say; `maxLength` is that of a text in ASCII.
 pub fn comment() -> Object {

@@ -119,6 +119,10 @@ struct InvoiceFields<'a> {
     issued_on: String,
     #[serde(rename = "State__c")]
     state: &'static str,
+    #[serde(rename = "Held__c")]
+    held: Box<RawValue>,
+    #[serde(rename = "Disputes_Open__c")]
+    disputes_open: u16,
 }
 
 /// How far an invoice is settled. Whether it is overdue depends on the day, and is for a formula field to say.
@@ -322,6 +326,8 @@ impl Salesforce {
             gross: number(invoice.gross)?,
             issued_on: invoice.issued_on.to_string(),
             state: state(invoice),
+            held: number(invoice.settlement.held)?,
+            disputes_open: invoice.disputed.open,
         };
         let id = invoice.id.to_string();
         Ok(self.upsert("Portal_Invoice__c", "Portal_Invoice_Id__c", &id, &fields).await?.id)

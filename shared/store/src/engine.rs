@@ -29,6 +29,7 @@ pub enum Table {
     Usage,
     InvoicePositions,
     CreditNotes,
+    Disputes,
     Billing,
 }
 
@@ -58,6 +59,7 @@ impl Table {
             Self::Usage => "USAGE_TABLE",
             Self::InvoicePositions => "INVOICE_POSITIONS_TABLE",
             Self::CreditNotes => "CREDIT_NOTES_TABLE",
+            Self::Disputes => "DISPUTES_TABLE",
             Self::Billing => "BILLING_TABLE",
         }
     }
@@ -86,6 +88,7 @@ impl Table {
             Self::Usage => ("account", Some("entry")),
             Self::InvoicePositions => ("invoice_key", Some("entry")),
             Self::CreditNotes => ("account", Some("credit_note")),
+            Self::Disputes => ("invoice_key", Some("dispute")),
             Self::Billing => ("account_key", Some("entry")),
         }
     }

@@ -3,8 +3,8 @@
 use portico_domain::{
     AccountId, ContractId, CreditNoteId, InvoiceId,
     billing::{
-        ContractBalance, CreditNote, Derivation, Draft, Invoice, Line, LineDerivation, Positions,
-        RetainerStatement,
+        ContractBalance, CreditNote, Derivation, Draft, Invoice, InvoiceFilter, Line, LineDerivation,
+        Positions, RetainerStatement,
     },
     cases::{Case, TimelineEntry},
     events::Event,
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Commit, Cursor, CursorError, Page, PageSize, Store, StoreError, Tenant, Ticket,
     cases::{put_case, put_timeline, replacing},
-    engine::{Condition, Key, Refused, Table, Write},
+    engine::{Condition, Found, Index, Key, Query, Refused, Table, Within, Write},
     keys,
     links::{Link, Linked},
     outbox,
@@ -26,6 +26,22 @@ const CHUNK_BYTES_MAX: usize = 250_000;
 /// Most items that the positions of one invoice take; together with what else an issue writes that is within the
 /// 100 writes and the 4 MB of a transaction.
 const CHUNKS_MAX: usize = 14;
+/// Invoices by the day of issue; of one day by number.
+const BY_ISSUE: Index = Index { name: "by-issue", partition: "account" };
+/// Where the index sorts.
+const ISSUED: &str = "issued";
+/// Before every number of the day.
+const BEFORE_NUMBERS: &str = "#";
+/// After every number of the day, which begins with a digit.
+const AFTER_NUMBERS: &str = "#~";
+/// The first day of all, as it sorts.
+const FIRST_DAY: &str = "0000-01-01";
+/// The last day of all, as it sorts.
+const LAST_DAY: &str = "9999-12-31";
+/// How many times a list with a filter reads on for one page. Beyond that the page comes back shorter, with a cursor.
+const ROUNDS_MAX: usize = 4;
+/// Credit notes by the invoice that they correct.
+const BY_INVOICE: Index = Index { name: "by-invoice", partition: "invoice" };
 /// Most drafts of one account that are read.
 const DRAFTS_MAX: u16 = 500;
 
@@ -120,8 +136,22 @@ struct Whole {
     retainer: Option<RetainerStatement>,
 }
 
-fn put_invoice(invoice: &Invoice, condition: Condition) -> Result<Write, StoreError> {
-    let keys = [("account", invoice.account.to_string()), ("invoice", invoice.id.to_string())];
+/// Sorts by the day of issue, and within it by number.
+fn issued(invoice: &Invoice) -> String {
+    format!("{}#{}", invoice.issued_on, invoice.number)
+}
+
+/// Behind an invoice of a list.
+fn place(invoice: &Invoice) -> Cursor {
+    Cursor::at(&[(ISSUED, issued(invoice)), ("invoice", invoice.id.to_string())])
+}
+
+pub(crate) fn put_invoice(invoice: &Invoice, condition: Condition) -> Result<Write, StoreError> {
+    let keys = [
+        ("account", invoice.account.to_string()),
+        ("invoice", invoice.id.to_string()),
+        (ISSUED, issued(invoice)),
+    ];
     Ok(Write::Put { table: Table::Invoices, item: keys::item(Table::Invoices, invoice, &keys)?, condition })
 }
 
@@ -288,7 +318,7 @@ impl Store {
         Ok(Positions { lines, derivation: Derivation { lines: derivations, ..derivation }, retainer })
     }
 
-    /// The tenant's invoices.
+    /// The tenant's invoices, the newest first.
     ///
     /// # Errors
     /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
@@ -298,7 +328,70 @@ impl Store {
         size: PageSize,
         cursor: Option<Cursor>,
     ) -> Result<Result<Page<Invoice>, CursorError>, StoreError> {
-        self.page(Table::Invoices, None, tenant.account().to_string(), &["invoice"], size, cursor).await
+        self.find_invoices(tenant, &InvoiceFilter::default(), size, cursor).await
+    }
+
+    /// The invoices of the tenant that somebody asks for, the newest first. With a filter a page may be shorter than
+    /// asked for; the end is where there is no cursor.
+    ///
+    /// # Errors
+    /// [`CursorError`] inside if the cursor is of another list; [`StoreError`] if the engine fails.
+    pub async fn find_invoices(
+        &self,
+        tenant: &Tenant,
+        filter: &InvoiceFilter,
+        size: PageSize,
+        cursor: Option<Cursor>,
+    ) -> Result<Result<Page<Invoice>, CursorError>, StoreError> {
+        let day =
+            |day: Option<jiff::civil::Date>, end: &str| day.map_or(end.to_owned(), |day| day.to_string());
+        let within = Within {
+            name: ISSUED,
+            first: day(filter.from, FIRST_DAY) + BEFORE_NUMBERS,
+            last: day(filter.to, LAST_DAY) + AFTER_NUMBERS,
+        };
+        // No day is between two of which the later comes first, and DynamoDB refuses to look.
+        if within.last < within.first {
+            return Ok(Ok(Page { items: Vec::new(), next: None }));
+        }
+        let mut place_before = match cursor.map(|cursor| (cursor.values([ISSUED, "invoice"]), cursor)) {
+            None => None,
+            // DynamoDB refuses to go on outside of these days, too.
+            Some((Ok([at, _]), cursor)) if at >= within.first && at <= within.last => Some(cursor),
+            Some(_) => return Ok(Err(CursorError)),
+        };
+        let wanted = usize::from(size.get());
+        let read = if filter.is_about_more_than_days() { PageSize::MAX } else { size.get() };
+        let mut items = Vec::new();
+        for _ in 0..ROUNDS_MAX {
+            let query = Query {
+                table: Table::Invoices,
+                index: Some(BY_ISSUE),
+                partition: tenant.account().to_string(),
+                within: Some(within.clone()),
+                descending: true,
+                limit: read,
+                after: place_before.take().map(|at| at.key(&[("account", tenant.account().to_string())])),
+            };
+            let Found { items: found, next } = self.engine.query(&query).await?;
+            let looked_at = found.len();
+            for (index, item) in found.into_iter().enumerate() {
+                let invoice: Invoice = keys::record(Table::Invoices, item)?;
+                let behind = place(&invoice);
+                if filter.lets_through(&invoice) {
+                    items.push(invoice);
+                }
+                if items.len() >= wanted {
+                    let more = next.is_some() || index + 1 < looked_at;
+                    return Ok(Ok(Page { items, next: more.then_some(behind) }));
+                }
+                place_before = Some(behind);
+            }
+            if next.is_none() {
+                return Ok(Ok(Page { items, next: None }));
+            }
+        }
+        Ok(Ok(Page { items, next: place_before }))
     }
 
     /// Salesforce took the record of an invoice: its next version, and where the record leads.
@@ -351,6 +444,27 @@ impl Store {
     ) -> Result<Result<Page<CreditNote>, CursorError>, StoreError> {
         let partition = tenant.account().to_string();
         self.page(Table::CreditNotes, None, partition, &["credit_note"], size, cursor).await
+    }
+
+    /// The credit notes about an invoice, the newest first; of more than [`PageSize::MAX`] the newest.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn credit_notes_of(&self, invoice: &Invoice) -> Result<Vec<CreditNote>, StoreError> {
+        let query = Query {
+            table: Table::CreditNotes,
+            index: Some(BY_INVOICE),
+            partition: invoice.id.to_string(),
+            within: None,
+            descending: true,
+            limit: PageSize::MAX,
+            after: None,
+        };
+        let found = self.engine.query(&query).await?;
+        let notes: Result<Vec<CreditNote>, _> =
+            found.items.into_iter().map(|item| keys::record(Table::CreditNotes, item)).collect();
+        // The index is of all accounts.
+        Ok(notes?.into_iter().filter(|note| note.account == invoice.account).collect())
     }
 
     /// Replaces a credit note by its next version and tells of it.

@@ -10,7 +10,7 @@
 //! | time_entries | account#case / entry; index `by-day` | what was worked on a case; for an account on some days |
 //! | expenses | account / expense; indexes `by-case`, `by-day` | one expense; a case's expenses; an account's on some days |
 //! | files | account / file; indexes `by-case`, `by-due` | one file; a case's files; files of which somebody has to decide whether they go |
-//! | invoices | account / invoice | one invoice; an account's invoices |
+//! | invoices | account / invoice; index `by-issue` | one invoice; an account's invoices, newest first |
 //! | counters | series | the last number given in a series |
 //! | idempotency | hash of tenant, user, operation and key | what a repeated command already did |
 //! | outbox | case, or account where there is none / event (with a stream) | the relay, as each event is committed, in the order of each case |
@@ -23,7 +23,8 @@
 //! | archives | account / archive | an archive of a case's files, while somebody waits for it |
 //! | usage | account / `space`, `space#`case, `acts#`month | how much room files take; how often what was done |
 //! | invoice_positions | account#invoice / number | the positions of an invoice and how they come about; written once |
-//! | credit_notes | account / credit note | one credit note; an account's credit notes, oldest first |
+//! | credit_notes | account / credit note; index `by-invoice` | one credit note; an account's, oldest first; those about an invoice, newest first |
+//! | disputes | account#invoice / dispute | the questions and disputes about an invoice, newest first |
 //! | billing | account / contract; account#drafts / invoice | what bills of a contract leave to later ones; bills that staff have in hand |
 //!
 //! Three rules hold everywhere:
@@ -36,6 +37,7 @@ mod audit;
 mod cases;
 mod contracts;
 mod cursor;
+mod disputes;
 pub mod engine;
 mod expenses;
 mod files;
@@ -59,6 +61,7 @@ pub use audit::{SEALED_AT_ONCE_MAX, Stretch};
 pub use cases::{LINES_AT_ONCE, LineChange};
 pub use contracts::{MonthlyContracts, MonthlyPlace};
 pub use cursor::{Cursor, CursorError, Page, PageSize};
+pub use disputes::DisputeChange;
 pub use files::{Declared, DueFiles, DuePlace, Versions};
 pub use invoices::{CreditIssue, Issue, IssueError, Place};
 pub use links::{Link, Linked};

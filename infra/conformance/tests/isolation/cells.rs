@@ -23,10 +23,20 @@ const AFTER_A_RACE: Duration = Duration::from_millis(200);
 /// Where an operation is, for one record and one account.
 pub fn path(operation: &str, id: &str, account: Option<&str>) -> String {
     let (_, pattern) = operation.split_once(' ').unwrap();
-    let path: Vec<&str> =
-        pattern.split('/').map(|part| if part.starts_with('{') { id } else { part }).collect();
+    let part = |part| match part {
+        // Every invoice of the scene has a first position.
+        "{line}" => "1",
+        part if str::starts_with(part, '{') => id,
+        part => part,
+    };
+    let path: Vec<&str> = pattern.split('/').map(part).collect();
     let query = account.map(|account| format!("?account={account}")).unwrap_or_default();
     path.join("/") + &query
+}
+
+/// An operation on a dispute, as that on this dispute; on one that nobody raised, if there is none.
+fn on_dispute(operation: &str, dispute: Option<&str>) -> String {
+    operation.replace("{disputeId}", dispute.unwrap_or(&format!("dsp_{NOBODYS}")))
 }
 
 fn prefix(target: Target) -> &'static str {
@@ -112,7 +122,9 @@ fn paths(scene: &Scene, row: &Row, role: Role, relation: Relation) -> Vec<(Strin
     let nordhaven = scene.person("jonas").account.unwrap();
     let brightwater = scene.person("priya").account.unwrap();
     let (target, of) = (row.target, |account: AccountId| account.to_string());
-    let address = |id: &str, account: Option<&str>| path(row.operation, id, account);
+    let address = |id: &str, account: Option<&str>| {
+        path(&on_dispute(row.operation, scene.dispute_about(id)), id, account)
+    };
     if matches!(target, Target::Account | Target::Caller) {
         let listed = |account: &str| address("", Some(account));
         let nobodys = listed(&missing(target));
@@ -264,7 +276,16 @@ async fn bill_fresh_case(scene: &Scene, row: &Row, caller: &Person, owner: &str)
     let theirs = &scene.belongings[owner];
     let case = scene.raise(owner, &theirs.case_words).await;
     let account = theirs.account.to_string();
-    let address = |operation, id: &str| path(operation, id, Some(&account));
+    let address = |operation: &str, id: &str| path(operation, id, Some(&account));
+    if row.operation.contains("/disputes") {
+        let invoice = scene.bill(theirs.account, case, &theirs.invoice_words).await.to_string();
+        let raises = row.operation.contains("{line}");
+        let dispute = if raises { None } else { Some(scene.dispute("mara", &invoice, "Why?").await) };
+        let operation = on_dispute(row.operation, dispute.as_deref());
+        return scene
+            .ask(caller, row.operation, &address(&operation, &invoice), body(row.operation, "So"))
+            .await;
+    }
     if row.operation.ends_with("/credit") {
         let invoice = scene.bill(theirs.account, case, &theirs.invoice_words).await.to_string();
         let body = body(row.operation, "Too much");

@@ -105,6 +105,14 @@ pub fn body(operation: &str, words: &str) -> Option<Value> {
         "POST /invoices" => Some(json!({ "case": "case_01993b8e5c6a7d2f8b1e4a9c0d3f6e72" })),
         "POST /invoices/{invoiceId}/issue" => Some(json!({ "fingerprint": "0".repeat(64) })),
         "POST /invoices/{invoiceId}/credit" => Some(json!({ "reason": words })),
+        "POST /invoices/{invoiceId}/lines/{line}/disputes" => {
+            Some(json!({ "type": "dispute", "text": words }))
+        }
+        "POST /invoices/{invoiceId}/disputes/{disputeId}/answers" => Some(json!({ "text": words })),
+        "POST /invoices/{invoiceId}/disputes/{disputeId}/resolve" => {
+            Some(json!({ "outcome": "rejected", "reason": words }))
+        }
+        "POST /invoices/{invoiceId}/disputes/{disputeId}/withdraw" => Some(json!({ "reason": words })),
         "POST /cases/{caseId}/comments" => Some(json!({ "body": words })),
         "PATCH /files/{fileId}" => Some(json!({ "category": "Log" })),
         "POST /cases/{caseId}/files" | "POST /files" => Some(declaration(&format!("{words}.txt"), words)),

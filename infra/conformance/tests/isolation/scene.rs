@@ -56,6 +56,8 @@ pub struct Belongings {
     pub case: CaseId,
     pub file: String,
     pub invoice: String,
+    /// About the first position of the invoice.
+    pub dispute: String,
     /// In the case, its comments and its files.
     pub case_words: String,
     /// In the positions of the invoice.
@@ -85,6 +87,11 @@ const UNKNOWN: &str = "99999999-9999-4999-8999-999999999992";
 
 /// Those who own something.
 pub const OWNERS: [&str; 4] = ["jonas", "mara", "ines", "priya"];
+
+/// Who sees the invoices of an owner's account.
+fn manager_of(owner: &str) -> &'static str {
+    if owner == "priya" { "priya" } else { "mara" }
+}
 
 impl Scene {
     pub async fn start() -> Self {
@@ -293,13 +300,14 @@ impl Scene {
             let answer = self.ask(self.person(owner), "POST ", &path, comment).await;
             assert_eq!(answer.status, 201, "{}", answer.text);
             let invoice = self.bill(account, case, &invoice_words).await.to_string();
-            let theirs = Belongings { account, case, file, invoice, case_words, invoice_words };
+            let dispute = self.dispute(manager_of(owner), &invoice, &invoice_words).await;
+            let theirs = Belongings { account, case, file, invoice, dispute, case_words, invoice_words };
             self.belongings.insert(owner, theirs);
         }
         for (owner, theirs) in &self.belongings {
             self.remark(theirs).await;
             // Of what follows is seen that the remark has come by as well.
-            let person = self.person(if *owner == "priya" { "priya" } else { "mara" });
+            let person = self.person(manager_of(owner));
             let timeline = format!("/cases/{}/timeline", theirs.case);
             self.until(&format!("the answer on {owner}'s case"), async || {
                 self.get(person, &timeline).await.text.contains("answer-of-an-agent")
@@ -446,6 +454,21 @@ impl Scene {
         panic!("somebody else was faster every time")
     }
 
+    /// A new dispute about the first position of an invoice.
+    pub async fn dispute(&self, by: &str, invoice: &str, words: &str) -> String {
+        let operation = "POST /invoices/{invoiceId}/lines/{line}/disputes";
+        let path = format!("/invoices/{invoice}/lines/1/disputes");
+        let answer = self.ask(self.person(by), operation, &path, body(operation, words)).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// The dispute about an invoice of the scene.
+    pub fn dispute_about(&self, invoice: &str) -> Option<&str> {
+        let theirs = self.belongings.values().find(|theirs| theirs.invoice == invoice);
+        theirs.map(|theirs| theirs.dispute.as_str())
+    }
+
     /// Everything that could be changed on what somebody owns.
     pub async fn state(&self, owner: &str) -> Value {
         let theirs = &self.belongings[owner];
@@ -454,7 +477,15 @@ impl Scene {
         let most = PageSize::new(PageSize::MAX).unwrap();
         let timeline = self.store.timeline(&case, most, None).await.unwrap().unwrap();
         let files = self.store.files(&tenant, theirs.case).await.unwrap();
-        json!({ "case": case, "timeline": timeline.items, "files": files })
+        let invoice = self.store.invoice(&tenant, theirs.invoice.parse().unwrap()).await.unwrap().unwrap();
+        let disputes = self.store.disputes(&invoice, most, None).await.unwrap().unwrap();
+        json!({
+            "case": case,
+            "timeline": timeline.items,
+            "files": files,
+            "invoice": invoice,
+            "disputes": disputes.items,
+        })
     }
 
     /// What stands in the outbox, but for refusals, which are no more than a line of the audit trail.
@@ -501,7 +532,7 @@ impl Scene {
     }
 }
 
-const TABLES: [Table; 17] = [
+const TABLES: [Table; 18] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
@@ -512,6 +543,7 @@ const TABLES: [Table; 17] = [
     Table::Invoices,
     Table::InvoicePositions,
     Table::CreditNotes,
+    Table::Disputes,
     Table::Billing,
     Table::Counters,
     Table::Idempotency,

@@ -31,7 +31,7 @@ pub async fn put(world: &World, table: Table, record: &impl Serialize, keys: Val
 }
 
 /// The closed case of this subject, with an hour and a half on it.
-async fn billed_case(world: &World, marker: &str, to: &str) -> Case {
+pub async fn billed_case(world: &World, marker: &str, to: &str) -> Case {
     let case = marked_case(world, marker, to, "Closed", true).await;
     if case.closed_at.is_some() {
         return case;
@@ -133,39 +133,46 @@ pub fn issued_invoices<'a>(world: &'a World, marker: &'a str, answer: &'a Answer
 }
 
 /// The records of an invoice, as the org has them.
-async fn in_salesforce(world: &World, invoice: &Invoice) -> Vec<Value> {
+pub async fn in_salesforce(world: &World, invoice: &Invoice) -> Vec<Value> {
     let salesforce = world.stack.cloud().salesforce(Pace::Submission).await.unwrap();
-    let fields = ["Id", "Portal_Invoice_Id__c", "State__c"];
+    let fields = ["Id", "Portal_Invoice_Id__c", "State__c", "Held__c", "Disputes_Open__c"];
     let soql = Soql::by_ids("Portal_Invoice__c", &fields, "Account__c", &[company().salesforce_id]);
     let mut there: Vec<Value> = salesforce.query_all(&soql).await.unwrap();
     there.retain(|record| record["Portal_Invoice_Id__c"] == json!(invoice.id));
     there
 }
 
+/// The invoice of a case, as it stands; issued if it is not there yet.
+pub async fn invoiced(world: &World, case: &Case) -> (Invoice, Positions) {
+    let prepared = prepared(world, case).await;
+    if let (_, Some(invoice)) = bills(world, prepared.id()).await {
+        let positions = world.store.positions(&invoice).await.unwrap();
+        return (invoice, positions);
+    }
+    let issuing = Issuing {
+        contract: prepared.contract.id,
+        clauses: &prepared.clauses,
+        account: &prepared.account,
+        scope: prepared.scope,
+        count: 1,
+        now: now(),
+    };
+    let (invoice, positions) = Invoice::issue(prepared.bill, prepared.subject, issuing).unwrap();
+    put_invoice(world, &invoice, &positions).await;
+    (invoice, positions)
+}
+
 pub fn credit_invoice<'a>(world: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
     Box::pin(async move {
         let case = billed_case(world, marker, "credit").await;
-        let prepared = prepared(world, &case).await;
-        let id = prepared.id();
-        if let (_, None) = bills(world, id).await {
-            let issuing = Issuing {
-                contract: prepared.contract.id,
-                clauses: &prepared.clauses,
-                account: &prepared.account,
-                scope: prepared.scope,
-                count: 1,
-                now: now(),
-            };
-            let (invoice, positions) = Invoice::issue(prepared.bill, prepared.subject, issuing).unwrap();
-            put_invoice(world, &invoice, &positions).await;
-        }
+        let id = invoiced(world, &case).await.0.id;
         let mut request = Request::sample("invoice-drafting-credit").with_key(marker);
         request.set_body(|body| *body = json!({ "reason": marker }));
         request.with_path("invoiceId", &id.to_string())
     })
 }
 
-async fn put_invoice(world: &World, invoice: &Invoice, positions: &Positions) {
+pub async fn put_invoice(world: &World, invoice: &Invoice, positions: &Positions) {
     put(world, Table::Invoices, invoice, json!({ "account": account(), "invoice": invoice.id })).await;
     let mut whole = serde_json::to_value(&positions.derivation).unwrap();
     let derivations = whole["lines"].take();

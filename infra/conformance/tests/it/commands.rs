@@ -24,6 +24,10 @@ use crate::{
     billing_commands::{
         credit_invoice, credited_invoices, draft_invoice, drafted_invoices, issue_invoice, issued_invoices,
     },
+    dispute_commands::{
+        answer_dispute, answered_disputes, closed_disputes, raise_dispute, raised_disputes, resolve_dispute,
+        withdraw_dispute,
+    },
     outbox, samples,
     world::{CONTENT, MEMBER, World, account, available, case, company, lambda_event, new_case, open_case},
 };
@@ -155,6 +159,69 @@ pub const COMMANDS: &[Command] = &[
         effects: credited_invoices,
         expected: &[("credit notes", 1), ("credited in Salesforce", 1), ("documents", 2)],
         events: &["credit_note_issued", "credit_note_rendered"],
+    },
+    Command {
+        operation: "POST /invoices/{invoiceId}/lines/{line}/disputes",
+        function: "invoice-disputes",
+        status: 201,
+        request: raise_dispute,
+        effects: raised_disputes,
+        expected: &[
+            ("disputes", 1),
+            ("open disputes on the invoice", 1),
+            ("lines on the timeline", 1),
+            ("records in Salesforce", 1),
+            ("of which something is held", 1),
+        ],
+        events: &["case_changed", "dispute_raised"],
+    },
+    Command {
+        operation: "POST /invoices/{invoiceId}/disputes/{disputeId}/answers",
+        function: "invoice-disputes",
+        status: 201,
+        request: answer_dispute,
+        effects: answered_disputes,
+        expected: &[
+            ("disputes", 1),
+            ("open disputes on the invoice", 1),
+            ("lines on the timeline", 0),
+            ("records in Salesforce", 0),
+            ("of which something is held", 0),
+            ("answers", 1),
+        ],
+        events: &["dispute_answered"],
+    },
+    Command {
+        operation: "POST /invoices/{invoiceId}/disputes/{disputeId}/resolve",
+        function: "invoice-disputes",
+        status: 200,
+        request: resolve_dispute,
+        effects: closed_disputes,
+        expected: &[
+            ("disputes", 1),
+            ("open disputes on the invoice", 0),
+            ("lines on the timeline", 1),
+            ("records in Salesforce", 1),
+            ("of which something is held", 0),
+            ("closed", 1),
+        ],
+        events: &["case_changed", "dispute_closed"],
+    },
+    Command {
+        operation: "POST /invoices/{invoiceId}/disputes/{disputeId}/withdraw",
+        function: "invoice-disputes",
+        status: 200,
+        request: withdraw_dispute,
+        effects: closed_disputes,
+        expected: &[
+            ("disputes", 1),
+            ("open disputes on the invoice", 0),
+            ("lines on the timeline", 1),
+            ("records in Salesforce", 1),
+            ("of which something is held", 0),
+            ("closed", 1),
+        ],
+        events: &["case_changed", "dispute_closed"],
     },
 ];
 
@@ -441,6 +508,11 @@ impl Request {
         claims["sub"] = json!(user);
         claims["username"] = json!(user);
         self
+    }
+
+    /// The user that it is from.
+    pub fn sender(&self) -> &str {
+        self.0["requestContext"]["authorizer"]["claims"]["sub"].as_str().unwrap()
     }
 
     /// With this query parameter and no other.

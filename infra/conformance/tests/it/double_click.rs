@@ -11,7 +11,7 @@ use crate::{
     commands::{Answer, COMMANDS, Command, Request},
     consumers::Consumers,
     stack::MovableClock,
-    world::{MANAGER, STRANGER, World},
+    world::{MANAGER, MEMBER, STRANGER, World},
 };
 
 /// How many clients send the same request at once.
@@ -77,7 +77,7 @@ async fn case_i04_the_same_key_elsewhere_is_another_command() {
         let first = request.send_to(&function).await;
         assert_eq!((first.status, first.replayed), (command.status, false), "{}", command.operation);
         // Of the same account, and of another one, which may not be let in but must not hear of the first either.
-        for other in [MANAGER, STRANGER] {
+        for other in [MANAGER, MEMBER, STRANGER].into_iter().filter(|other| *other != request.sender()) {
             let answer = request.clone().by(other).send_to(&function).await;
             let kind = answer.body["type"].as_str().unwrap_or_default();
             // What one colleague has closed the other cannot close again: that is of the case, not of the key.

@@ -6,6 +6,7 @@
 
 mod archives;
 pub mod billing;
+mod disputes;
 mod file_access;
 mod files;
 mod http;
@@ -106,6 +107,20 @@ samples! {
     file_disposal_nothing_goes => files::keeps_what_is_kept;
     file_disposal_schedule => files::case_f03_removes_what_never_came;
     file_disposal_unfinished_parts => files::case_f03_removes_parts;
+    invoice_disputes_answer => disputes::answers_a_client;
+    invoice_disputes_list => disputes::lists_what_was_said;
+    invoice_disputes_member => disputes::hides_an_invoice_from_a_member;
+    invoice_disputes_no_such_line => disputes::knows_no_such_position;
+    invoice_disputes_question => disputes::holds_nothing_for_a_question;
+    invoice_disputes_raise => disputes::holds_one_position;
+    invoice_disputes_raise_twice => disputes::holds_a_position_once;
+    invoice_disputes_refused => disputes::asks_for_words;
+    invoice_disputes_reply => disputes::lets_a_client_reply;
+    invoice_disputes_resolve => disputes::says_how_it_ended;
+    invoice_disputes_resolve_client => disputes::leaves_the_end_to_the_consultancy;
+    invoice_disputes_resolve_credited => disputes::gives_in_after_a_credit;
+    invoice_disputes_resolve_not_credited => disputes::does_not_give_in_without_a_credit;
+    invoice_disputes_withdraw => disputes::takes_a_dispute_back;
     invoice_drafting_credit => billing::case_b07_takes_a_part_back;
     invoice_drafting_credit_too_much => billing::does_not_take_back_more_than_there_is;
     invoice_drafting_draft => billing::takes_a_case_in_hand;
@@ -120,9 +135,14 @@ samples! {
     invoice_generation_case_closed => queues::invoices_a_closed_case;
     invoice_generation_case_open => queues::does_not_invoice_an_open_case;
     invoice_listing_detail => http::reads_an_invoice;
+    invoice_listing_filtered => disputes::filters_invoices;
+    invoice_listing_filtered_out => disputes::finds_no_paid_invoice;
     invoice_listing_member => http::refuses_invoices_to_a_member;
     invoice_listing_page => http::lists_invoices;
     invoice_listing_pdf => http::leads_to_the_pdf;
+    invoice_listing_refused_filter => disputes::refuses_a_filter;
+    invoice_listing_xml => disputes::leads_to_the_e_invoice;
+    invoice_listing_xml_none => disputes::says_that_there_is_no_e_invoice;
     invoice_rendering_credit_note_issued => billing::renders_a_credit_note;
     invoice_rendering_invoice_issued => queues::renders_an_invoice;
     live_connections_connect => live::connects;

@@ -32,7 +32,7 @@ pub const LIVE_API: &str = "liveapi";
 pub const NOW: &str = "2026-11-22T09:30:00Z";
 
 /// Every table of the store.
-pub const TABLES: [Table; 23] = [
+pub const TABLES: [Table; 24] = [
     Table::Accounts,
     Table::Members,
     Table::Contracts,
@@ -55,6 +55,7 @@ pub const TABLES: [Table; 23] = [
     Table::Usage,
     Table::InvoicePositions,
     Table::CreditNotes,
+    Table::Disputes,
     Table::Billing,
 ];
 

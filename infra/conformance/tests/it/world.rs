@@ -257,6 +257,7 @@ impl World {
             "event-relay" => event_relay::function(&cloud).await,
             "file-changes" => file_changes::function(&cloud).await,
             "file-disposal" => file_disposal::function(&cloud).await,
+            "invoice-disputes" => invoice_disputes::function(&cloud).await,
             "invoice-drafting" => invoice_drafting::function(&cloud).await,
             "invoice-generation" => invoice_generation::function(&cloud).await,
             "invoice-listing" => invoice_listing::function(&cloud).await,

@@ -162,6 +162,7 @@ impl Invoice {
     ///
     /// Tax is taken back as it was taken: by the rate on what is credited, and where that is the last of what is taxed
     /// alike, whatever is left of the tax. So however an invoice is credited bit by bit, in the end all of it is.
+    /// Of a position that is in dispute less is held from then on; the dispute stays open.
     ///
     /// # Errors
     /// [`CreditError`].
@@ -201,11 +202,12 @@ impl Invoice {
         };
         let credited = self.with_credits(&note.credits, &taxes)?;
         let settlement = self.settlement.credit(gross)?;
-        Ok((Self { credited, settlement, version: self.version + 1, ..self.clone() }, note))
+        let next = Self { credited, settlement, version: self.version + 1, ..self.clone() };
+        Ok((next.claimed_again(positions)?, note))
     }
 
     /// What can still be credited of a position, before tax; `None` if there is no such position.
-    fn left_of(&self, positions: &Positions, line: u16) -> Result<Option<Money>, MoneyError> {
+    pub(super) fn left_of(&self, positions: &Positions, line: u16) -> Result<Option<Money>, MoneyError> {
         let Some(position) = usize::from(line).checked_sub(1).and_then(|at| positions.lines.get(at)) else {
             return Ok(None);
         };

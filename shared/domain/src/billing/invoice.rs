@@ -9,6 +9,7 @@ use super::{
     bill::{Bill, Line, TimeTotals, tax_by_line},
     credit_note::Credited,
     derivation::{Derivation, LineDerivation},
+    disputes::Disputed,
     period::{Period, Scope},
     retainer::RetainerStatement,
     taxes::TaxSum,
@@ -223,6 +224,9 @@ pub struct Invoice {
     /// What was credited of which position.
     #[serde(default, skip_serializing_if = "Credited::is_nothing")]
     pub credited: Credited,
+    /// The questions and disputes about it.
+    #[serde(default, skip_serializing_if = "Disputed::is_nothing")]
+    pub disputed: Disputed,
     /// The PDF, once it is rendered.
     pub rendered: Option<Rendered>,
     /// `Portal_Invoice__c` in Salesforce, once it is there.
@@ -315,6 +319,7 @@ impl Invoice {
             due_on,
             settlement: Settlement::nothing_paid(bill.gross),
             credited: Credited::default(),
+            disputed: Disputed::default(),
             rendered: None,
             salesforce_id: None,
             version: 1,

@@ -28,11 +28,13 @@ mod caps;
 mod credit_note;
 mod derivation;
 mod discounts;
+mod disputes;
 mod drafts;
 mod figures;
 mod increments;
 mod invoice;
 mod late_fees;
+mod listing;
 mod period;
 mod price;
 mod rates;
@@ -59,6 +61,10 @@ pub use discounts::{
     DISCOUNTS_MAX, Discount, DiscountOn, DiscountSize, VOLUME_STEPS_MAX, VolumeStep, VolumeSteps,
     VolumeStepsError,
 };
+pub use disputes::{
+    ANSWERS_MAX, Answer, Claim, Closing, DISPUTE_TEXT_MAX, DISPUTES_MAX, Dispute, DisputeError, DisputeKind,
+    DisputeState, DisputeText, Disputed, Outcome, Raising, Signed,
+};
 pub use drafts::{ContractBalance, Draft, Fingerprint};
 pub use figures::{
     Factor, FigureError, Markup, NotPositive, Percent, PositiveMoney, Span, SpanError, UnitPrice,
@@ -69,6 +75,7 @@ pub use invoice::{
     Subject, TooManyPositions,
 };
 pub use late_fees::{LateCharge, LateFee};
+pub use listing::InvoiceFilter;
 pub use period::{GRACE_DAYS_MAX, Grace, NotAGrace, NotAMonth, PARTS_MAX, Period, Scope, UnknownZone, Zone};
 pub use price::{CHARGES_MAX, ENTRIES_MAX, Input, LINES_MAX, PricingError, price};
 pub use rates::{

@@ -4,7 +4,11 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{Case, ClosingReason};
-use crate::{EntryId, FileId, InvoiceId, Random, billing::TimeEntry, files::File};
+use crate::{
+    EntryId, FileId, InvoiceId, Random,
+    billing::{DisputeKind, Outcome, TimeEntry},
+    files::File,
+};
 
 /// Most bytes (UTF-8) of a comment in the portal. Salesforce's `CaseComment.CommentBody` holds 4,000 bytes; what
 /// is left goes to the name of the author and the files that the comment mentions.
@@ -169,6 +173,32 @@ pub enum Happening {
         /// Its number.
         number: String,
     },
+    /// A client asked about a position of the case's invoice, or disputes it.
+    Disputed {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// Its number.
+        number: String,
+        /// The position, from 1.
+        line: u16,
+        /// What they want.
+        wanted: DisputeKind,
+        /// Their name.
+        by: String,
+    },
+    /// That is over.
+    DisputeClosed {
+        /// Which invoice.
+        invoice: InvoiceId,
+        /// Its number.
+        number: String,
+        /// The position, from 1.
+        line: u16,
+        /// What the client wanted.
+        wanted: DisputeKind,
+        /// How it ended.
+        outcome: Outcome,
+    },
 }
 
 fn first_version() -> u32 {
@@ -202,7 +232,9 @@ impl Happening {
             | Self::Closed { .. }
             | Self::Reopened { .. }
             | Self::HoursLogged { .. }
-            | Self::Invoiced { .. } => Vec::new(),
+            | Self::Invoiced { .. }
+            | Self::Disputed { .. }
+            | Self::DisputeClosed { .. } => Vec::new(),
         }
     }
 }

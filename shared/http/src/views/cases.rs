@@ -15,6 +15,7 @@ use portico_domain::people::Viewer;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::{DisputeKindView, OutcomeView};
 use crate::markdown;
 
 /// A case.
@@ -253,6 +254,32 @@ pub enum HappeningView {
         /// Its number.
         number: String,
     },
+    /// A client asked about a position of the case's invoice, or disputes it.
+    Disputed {
+        /// The invoice.
+        invoice: String,
+        /// Its number.
+        number: String,
+        /// The position, from 1.
+        line: u16,
+        /// What they want.
+        wanted: DisputeKindView,
+        /// Their name.
+        by: String,
+    },
+    /// That is over.
+    DisputeClosed {
+        /// The invoice.
+        invoice: String,
+        /// Its number.
+        number: String,
+        /// The position, from 1.
+        line: u16,
+        /// What the client wanted.
+        wanted: DisputeKindView,
+        /// How it ended.
+        outcome: OutcomeView,
+    },
 }
 
 /// Who said something.
@@ -341,6 +368,20 @@ impl TimelineEntryView {
                     return None;
                 }
                 HappeningView::Invoiced { invoice: invoice.to_string(), number }
+            }
+            Happening::Disputed { invoice, number, line, wanted, by } => {
+                if !viewer.may_see_invoices() {
+                    return None;
+                }
+                let (invoice, wanted) = (invoice.to_string(), wanted.into());
+                HappeningView::Disputed { invoice, number, line, wanted, by }
+            }
+            Happening::DisputeClosed { invoice, number, line, wanted, outcome } => {
+                if !viewer.may_see_invoices() {
+                    return None;
+                }
+                let (invoice, wanted, outcome) = (invoice.to_string(), wanted.into(), outcome.into());
+                HappeningView::DisputeClosed { invoice, number, line, wanted, outcome }
             }
         };
         Some(Self { id: entry.id.to_string(), at: entry.at, happening })

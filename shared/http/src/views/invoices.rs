@@ -57,6 +57,11 @@ pub struct InvoiceView {
     pub purchase_order: Option<String>,
     /// Whether the PDF can be downloaded.
     pub pdf_available: bool,
+    /// Whether there is an e-invoice of it. The norm has no room for some; then the PDF stands alone.
+    pub e_invoice_available: bool,
+    /// What was taken back of it, the newest first, without positions; absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit_notes: Option<Vec<CreditNoteView>>,
     /// Positions; absent in lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lines: Option<Vec<LineView>>,
@@ -296,6 +301,8 @@ impl InvoiceView {
             due_on: invoice.due_on,
             purchase_order: invoice.purchase_order.clone(),
             pdf_available: invoice.rendered.is_some(),
+            e_invoice_available: invoice.rendered.iter().any(|rendered| rendered.e_invoice.is_some()),
+            credit_notes: None,
             lines: None,
         }
     }
@@ -303,6 +310,12 @@ impl InvoiceView {
     /// With positions.
     pub fn detail(invoice: &Invoice, positions: &Positions, today: Date) -> Self {
         Self { lines: Some(explained(positions)), ..Self::summary(invoice, today) }
+    }
+
+    /// With what was taken back of it.
+    #[must_use]
+    pub fn corrected_by(self, notes: &[CreditNote]) -> Self {
+        Self { credit_notes: Some(notes.iter().map(CreditNoteView::summary).collect()), ..self }
     }
 }
 

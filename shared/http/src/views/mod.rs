@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 mod cases;
+mod disputes;
 mod files;
 mod invoices;
 
@@ -13,6 +14,7 @@ pub use cases::{
     AuthorView, CaseSummaryView, CaseView, ContractReference, FileMentionView, HappeningView, StatusView,
     TimelineEntryView,
 };
+pub use disputes::{AnswerView, ClosingView, DisputeKindView, DisputeStateView, DisputeView, OutcomeView};
 pub use files::{
     ArchiveFailureView, ArchiveStateView, ArchiveView, FileStateView, FileView, RejectionView, SpaceView,
     UsageView, VisibilityView,

@@ -5,6 +5,7 @@ mod assignment;
 mod cases;
 mod clauses;
 mod credits;
+mod disputes;
 mod properties;
 mod reported_bugs;
 mod scenarios;
