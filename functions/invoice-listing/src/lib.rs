@@ -71,7 +71,7 @@ pub fn api() -> OpenApiRouter<Deps> {
 ///
 /// Without positions, and not in the order of their numbers.
 ///
-/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
+/// **Who:** managers and billing contacts, and members if the account says so; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices",
@@ -88,8 +88,10 @@ async fn list(
     caller: Caller,
     page: PageQuery,
 ) -> Result<Json<PageBody<InvoiceView>>, Problem> {
-    if !caller.viewer().may_see_invoices() {
-        return Err(Problem::new(Kind::Forbidden).because("Invoices are for managers and billing contacts."));
+    if !deps.store.may_see_invoices(caller.tenant(), caller.viewer()).await? {
+        return Err(Problem::new(Kind::Forbidden).because(
+            "Invoices are for managers and billing contacts, and for members if the account says so.",
+        ));
     }
     let found =
         deps.store.invoices(caller.tenant(), page.size, page.cursor).await?.map_err(cursor_refused)?;
@@ -104,7 +106,7 @@ async fn list(
 /// With every position and how it comes about, step by step: time entries, clause, rate and its source, and each
 /// rounding with the value before and after.
 ///
-/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
+/// **Who:** managers and billing contacts, and members if the account says so; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices/{invoiceId}",
@@ -134,7 +136,7 @@ async fn detail(
 ///
 /// Redirects to the store; the link works for 5 minutes. 503 with `Retry-After` while it is being rendered.
 ///
-/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
+/// **Who:** managers and billing contacts, and members if the account says so; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices/{invoiceId}/pdf",
@@ -183,7 +185,7 @@ async fn seen(deps: &Deps, caller: &Caller, access: Access) -> Result<(), Proble
 /// The invoice, if there is one and the caller may see it. For everybody else it is not there.
 async fn visible(deps: &Deps, caller: &Caller, id: &str) -> Result<Invoice, Problem> {
     let id: InvoiceId = id.parse().map_err(|_| Problem::not_found())?;
-    if !caller.viewer().may_see_invoices() {
+    if !deps.store.may_see_invoices(caller.tenant(), caller.viewer()).await? {
         return Err(Problem::not_found());
     }
     deps.store.invoice(caller.tenant(), id).await?.ok_or_else(Problem::not_found)

@@ -104,6 +104,7 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
         | Fact::InvoiceDrafted { .. }
         | Fact::InvoiceRendered { .. }
         | Fact::BillingDue { .. }
+        | Fact::BillChanged { .. }
         | Fact::CreditNoteRendered { .. }
         | Fact::Accessed(_) => Ok(()),
     }

@@ -108,7 +108,7 @@ pub async fn of_case(
     let Some(assigned) = agreements.of_case(&case, completed_at, done)? else { return Ok(None) };
     let account = account(store, tenant).await?;
     let balance = store.balance(tenant, assigned.contract.id).await?;
-    priced(assigned, account, Some(case), balance).map(Some)
+    priced(&assigned, account, Some(case), balance).map(Some)
 }
 
 /// The bill of the next month of a contract that was over at a moment and is not billed yet; `None` if all are, or if
@@ -130,7 +130,7 @@ pub async fn of_month_due(
     let Some(period) = due else { return Ok(None) };
     let done = what_was_done_in(store, tenant, period).await?;
     let assigned = agreements.of_period(contract, period, done)?;
-    priced(assigned, account(store, tenant).await?, None, balance).map(Some)
+    priced(&assigned, account(store, tenant).await?, None, balance).map(Some)
 }
 
 /// The bill of a month that staff name. It may be empty.
@@ -151,11 +151,15 @@ pub async fn of_month(
     agreed.take_turn(month, balance.through, agreed.contract.day_of(now))?;
     let done = what_was_done_in(store, tenant, month).await?;
     let assigned = agreements.of_period(contract, month, done)?;
-    priced(assigned, account(store, tenant).await?, None, balance)
+    priced(&assigned, account(store, tenant).await?, None, balance)
 }
 
 /// What was done for an account in a month, wherever its contracts' clocks are.
-async fn what_was_done_in(store: &Store, tenant: &Tenant, period: Period) -> Result<Done, StoreError> {
+pub(crate) async fn what_was_done_in(
+    store: &Store,
+    tenant: &Tenant,
+    period: Period,
+) -> Result<Done, StoreError> {
     // The day that somebody wrote down may be the one before or after by the contract's clock.
     let (first, last) = (period.first().saturating_sub(1.day()), period.last().saturating_add(1.day()));
     Ok(Done {
@@ -164,24 +168,29 @@ async fn what_was_done_in(store: &Store, tenant: &Tenant, period: Period) -> Res
     })
 }
 
-async fn account(store: &Store, tenant: &Tenant) -> Result<Account, BillingError> {
+pub(crate) async fn account(store: &Store, tenant: &Tenant) -> Result<Account, BillingError> {
     store.account(tenant).await?.ok_or_else(|| BillingError::NoAccount(tenant.account()))
 }
 
-fn priced(
-    assigned: Assigned<'_>,
-    account: Account,
-    case: Option<Case>,
-    balance: ContractBalance,
-) -> Result<Prepared, BillingError> {
-    let bill = billing::price(Input {
+/// Everything that it takes to price what was assigned to one bill.
+pub(crate) fn input<'a>(assigned: &'a Assigned<'_>, balance: &'a ContractBalance) -> Input<'a> {
+    Input {
         agreement: assigned.agreement,
         scope: assigned.scope,
         entries: &assigned.entries,
         expenses: &assigned.expenses,
         deliveries: &assigned.deliveries,
         before: &balance.carry,
-    })?;
+    }
+}
+
+pub(crate) fn priced(
+    assigned: &Assigned<'_>,
+    account: Account,
+    case: Option<Case>,
+    balance: ContractBalance,
+) -> Result<Prepared, BillingError> {
+    let bill = billing::price(input(assigned, &balance))?;
     let completed_on = assigned.scope.completed_on();
     let version = assigned.agreement.on(completed_on).ok_or(PricingError::NoTerms(completed_on))?;
     let subject = match (assigned.scope, &case) {

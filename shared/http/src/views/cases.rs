@@ -294,12 +294,12 @@ impl From<&Author> for AuthorView {
 
 impl TimelineEntryView {
     /// What somebody is shown of a line, or `None` if it is about something that is not shown to them. `files` are the
-    /// files that are.
+    /// files that are, and `invoices` says whether invoices are.
     pub fn new(
         entry: &TimelineEntry,
-        viewer: &Viewer,
         process: &CaseProcess,
         files: &BTreeSet<FileId>,
+        invoices: bool,
     ) -> Option<Self> {
         let happening = match entry.happening.clone() {
             Happening::Submitted => HappeningView::Submitted,
@@ -337,7 +337,7 @@ impl TimelineEntryView {
                 HappeningView::HoursLogged { worked_on, minutes, person, description }
             }
             Happening::Invoiced { invoice, number } => {
-                if !viewer.may_see_invoices() {
+                if !invoices {
                     return None;
                 }
                 HappeningView::Invoiced { invoice: invoice.to_string(), number }

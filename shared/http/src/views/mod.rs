@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 mod cases;
 mod files;
 mod invoices;
+mod previews;
 
 pub use cases::{
     AuthorView, CaseSummaryView, CaseView, ContractReference, FileMentionView, HappeningView, StatusView,
@@ -20,6 +21,11 @@ pub use files::{
 pub use invoices::{
     CreditNoteView, DraftSummaryView, DraftView, InvoiceStateView, InvoiceView, LineKindView, LineView,
     ReductionView, StepView, SubjectView, TaxView, TreatmentView, UnitView,
+};
+
+pub use previews::{
+    BillView, BlockLeftView, CapLeftView, CasePreviewView, ContractPreviewView, ForecastView, HoursView,
+    MonthPreviewView, PreviewedBill, StandingView,
 };
 
 /// An amount of money, as text so that nobody's floats round it.
