@@ -142,8 +142,8 @@ async fn add(
     };
     // What somebody just said is shown to them.
     let named = files_shown(&deps.store, caller.tenant(), caller.viewer(), [&entry]).await?;
-    let shown = TimelineEntryView::new(&entry, caller.viewer(), &deps.process, &named)
-        .ok_or_else(Problem::not_found)?;
+    let shown =
+        TimelineEntryView::new(&entry, &deps.process, &named, false).ok_or_else(Problem::not_found)?;
     let location = format!("/cases/{}/comments", case.id);
     Made::keep(&deps.store, &ticket, StatusCode::CREATED, &shown, location).await
 }
@@ -206,7 +206,8 @@ async fn list(
     let comments = found.items.iter().filter(|entry| matches!(entry.happening, Happening::Commented { .. }));
     let comments: Vec<_> = comments.collect();
     let named = files_shown(&deps.store, caller.tenant(), caller.viewer(), comments.iter().copied()).await?;
-    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process, &named);
+    // Comments name no invoices.
+    let shown = |entry| TimelineEntryView::new(entry, &deps.process, &named, false);
     let items = comments.into_iter().filter_map(shown).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }

@@ -12,7 +12,7 @@ use portico_aws::{BootError, Cloud, Function};
 use portico_domain::cases::CaseProcess;
 use portico_http::{
     AccountChoice, Caller, ListRefusals, PageBody, PageQuery, Problem, RecordRefusals, cursor_refused,
-    files_shown, finish,
+    files_shown, finish, invoices_shown,
     views::{CaseSummaryView, CaseView, FileView, TimelineEntryView},
     visible_case,
 };
@@ -159,7 +159,8 @@ async fn detail(
     let files = files?.map_err(cursor_refused)?.items;
     let files = files.iter().filter(|file| file.superseded_by.is_none() && file.is_shown_to(caller.viewer()));
     let named = files_shown(&deps.store, caller.tenant(), caller.viewer(), &timeline.items).await?;
-    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process, &named);
+    let invoices = invoices_shown(&deps.store, caller.tenant(), caller.viewer(), &timeline.items).await?;
+    let shown = |entry| TimelineEntryView::new(entry, &deps.process, &named, invoices);
     Ok(Json(CaseDetail {
         files: files.map(|file| FileView::new(file, caller.viewer())).collect(),
         timeline: timeline.items.iter().filter_map(shown).collect(),
@@ -191,7 +192,8 @@ async fn timeline(
     let case = visible_case(&deps.store, caller.tenant(), caller.viewer(), &id).await?;
     let found = deps.store.timeline(&case, page.size, page.cursor).await?.map_err(cursor_refused)?;
     let named = files_shown(&deps.store, caller.tenant(), caller.viewer(), &found.items).await?;
-    let shown = |entry| TimelineEntryView::new(entry, caller.viewer(), &deps.process, &named);
+    let invoices = invoices_shown(&deps.store, caller.tenant(), caller.viewer(), &found.items).await?;
+    let shown = |entry| TimelineEntryView::new(entry, &deps.process, &named, invoices);
     let items = found.items.iter().filter_map(shown).collect();
     Ok(Json(PageBody { items, next_cursor: found.next.map(|cursor| cursor.to_string()) }))
 }

@@ -9,7 +9,7 @@ use portico_aws::{
 };
 use portico_domain::{
     events::{Event, Fact},
-    people::Viewer,
+    people::{InvoiceReaders, Viewer},
 };
 use portico_store::{Listener, Store, StoreError, Tenant, engine::Table, outbox};
 use serde::{Deserialize, Serialize};
@@ -50,7 +50,7 @@ pub struct Queues {
 /// [`BootError`] if `template.yaml` does not give it what it needs.
 pub async fn function(cloud: &Cloud) -> Result<Function, BootError> {
     let deps = Deps {
-        store: cloud.store(&[Table::Members, Table::Connections])?,
+        store: cloud.store(&[Table::Members, Table::Accounts, Table::Connections])?,
         queues: Queues {
             writer: cloud.queue("WRITER_QUEUE_URL")?,
             invoicing: cloud.queue("INVOICING_QUEUE_URL")?,
@@ -138,6 +138,7 @@ async fn relay_one(deps: &Deps, image: Item) -> Result<(), RelayError> {
         | Fact::ArchiveChanged { .. }
         | Fact::InvoiceRendered { .. }
         | Fact::InvoiceDrafted { .. }
+        | Fact::BillChanged { .. }
         | Fact::CreditNoteRendered { .. }
         | Fact::DisputeAnswered { .. }
         | Fact::Accessed(_) => {}
@@ -162,6 +163,9 @@ enum News {
     Case { case: String, version: u64 },
     #[serde(rename = "invoice.changed")]
     Invoice { invoice: String },
+    /// What is not invoiced yet; all of the account's, because one change may move several bills.
+    #[serde(rename = "billing.changed")]
+    Bill { account: String },
     /// For whoever uploads it.
     #[serde(rename = "file.changed")]
     File { file: String },
@@ -186,6 +190,7 @@ impl News {
             | Fact::DisputeRaised { invoice, .. }
             | Fact::DisputeAnswered { invoice, .. }
             | Fact::DisputeClosed { invoice, .. } => Some(Self::Invoice { invoice: invoice.to_string() }),
+            Fact::BillChanged { .. } => Some(Self::Bill { account: event.account.to_string() }),
             Fact::FileChecked { file, .. } => Some(Self::File { file: file.to_string() }),
             Fact::ArchiveChanged { archive, version, .. } => {
                 Some(Self::Archive { archive: archive.to_string(), version: *version })
@@ -214,29 +219,54 @@ impl News {
         }
     }
 
-    fn is_for(&self, viewer: &Viewer, event: &Event) -> bool {
+    fn is_for(&self, viewer: &Viewer, event: &Event, readers: InvoiceReaders) -> bool {
         match self {
             Self::Case { .. } => viewer.may_see(&event.audience),
-            Self::Invoice { .. } => viewer.may_see_invoices(),
+            Self::Invoice { .. } | Self::Bill { .. } => viewer.may_see_invoices(readers),
             Self::File { .. } | Self::Archive { .. } => {
                 event.fact.awaited_by().is_some_and(|user| user == viewer.user())
             }
         }
     }
+
+    /// Whether only those hear it who are shown the account's money.
+    fn is_about_money(&self) -> bool {
+        match self {
+            Self::Invoice { .. } | Self::Bill { .. } => true,
+            Self::Case { .. } | Self::File { .. } | Self::Archive { .. } => false,
+        }
+    }
 }
 
 async fn tell(deps: &Deps, event: &Event, news: &News) -> Result<(), RelayError> {
-    let listeners = deps.store.listeners(&Tenant::of_event(event)).await?;
+    let tenant = Tenant::of_event(event);
+    let listeners = deps.store.listeners(&tenant).await?;
+    let readers = readers(deps, &tenant, news, &listeners).await?;
     let message = serde_json::to_string(news).map_err(QueueError::from)?;
     stream::iter(listeners)
         .for_each_concurrent(PUSHES_AT_ONCE, |listener| async {
             let connection = listener.connection.clone();
-            if let Err(error) = tell_one(deps, listener, event, news, &message).await {
+            if let Err(error) = tell_one(deps, listener, (event, readers), news, &message).await {
                 tracing::warn!(connection, %error, "a browser was not told");
             }
         })
         .await;
     Ok(())
+}
+
+/// Who of the account is shown its money, read only if that makes a difference to somebody who listens.
+async fn readers(
+    deps: &Deps,
+    tenant: &Tenant,
+    news: &News,
+    listeners: &[Listener],
+) -> Result<InvoiceReaders, StoreError> {
+    let least = InvoiceReaders::ManagersAndBilling;
+    let viewers = || listeners.iter().filter_map(|listener| listener.viewer.as_ref());
+    if news.is_about_money() && viewers().any(|viewer| !viewer.may_see_invoices(least)) {
+        return deps.store.invoice_readers(tenant).await;
+    }
+    Ok(least)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -250,7 +280,7 @@ enum TellError {
 async fn tell_one(
     deps: &Deps,
     listener: Listener,
-    event: &Event,
+    (event, readers): (&Event, InvoiceReaders),
     news: &News,
     message: &str,
 ) -> Result<(), TellError> {
@@ -260,7 +290,7 @@ async fn tell_one(
             deps.push.hang_up(&listener.connection).await?;
             deps.store.disconnect(&listener.connection).await?;
         }
-        Some(viewer) if news.is_for(&viewer, event) => {
+        Some(viewer) if news.is_for(&viewer, event, readers) => {
             if deps.push.send(&listener.connection, message).await? == Pushed::Gone {
                 deps.store.disconnect(&listener.connection).await?;
             }

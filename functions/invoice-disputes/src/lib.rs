@@ -509,7 +509,7 @@ impl<'a> Step<'a> {
 /// The invoice, if there is one and the person may see it. For everybody else it is not there.
 async fn visible(deps: &Deps, tenant: &Tenant, viewer: &Viewer, id: &str) -> Result<Invoice, Problem> {
     let id: InvoiceId = id.parse().map_err(|_| Problem::not_found())?;
-    if !viewer.may_see_invoices() {
+    if !deps.store.may_see_invoices(tenant, viewer).await? {
         return Err(Problem::not_found());
     }
     deps.store.invoice(tenant, id).await?.ok_or_else(Problem::not_found)
@@ -525,7 +525,7 @@ async fn found(
 ) -> Result<Dispute, Problem> {
     let invoice: InvoiceId = invoice.parse().map_err(|_| Problem::not_found())?;
     let id: DisputeId = id.parse().map_err(|_| Problem::not_found())?;
-    if !viewer.may_see_invoices() {
+    if !deps.store.may_see_invoices(tenant, viewer).await? {
         return Err(Problem::not_found());
     }
     deps.store.dispute(tenant, invoice, id).await?.ok_or_else(Problem::not_found)

@@ -87,7 +87,7 @@ pub fn api() -> OpenApiRouter<Deps> {
 /// Without positions, the newest first. With `state` or `case` a page may be shorter than `limit`, or empty: the end is where
 /// `next_cursor` is absent.
 ///
-/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
+/// **Who:** managers and billing contacts, and members if the account says so; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices",
@@ -105,8 +105,10 @@ async fn list(
     filter: FilterQuery,
     page: PageQuery,
 ) -> Result<Json<PageBody<InvoiceView>>, Problem> {
-    if !caller.viewer().may_see_invoices() {
-        return Err(Problem::new(Kind::Forbidden).because("Invoices are for managers and billing contacts."));
+    if !deps.store.may_see_invoices(caller.tenant(), caller.viewer()).await? {
+        return Err(Problem::new(Kind::Forbidden).because(
+            "Invoices are for managers and billing contacts, and for members if the account says so.",
+        ));
     }
     let today = today(&deps);
     let found = deps.store.find_invoices(caller.tenant(), &filter.on(today), page.size, page.cursor).await?;
@@ -121,7 +123,7 @@ async fn list(
 /// With every position and how it comes about, step by step: time entries, clause, rate and its source, and each
 /// rounding with the value before and after; and what was taken back of it.
 ///
-/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
+/// **Who:** managers and billing contacts, and members if the account says so; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices/{invoiceId}",
@@ -152,7 +154,7 @@ async fn detail(
 ///
 /// Redirects to the store; the link works for 5 minutes. 503 with `Retry-After` while it is being rendered.
 ///
-/// **Who:** managers and billing contacts; people of the consultancy, who name the `account`.
+/// **Who:** managers and billing contacts, and members if the account says so; people of the consultancy, who name the `account`.
 #[utoipa::path(
     get,
     path = "/invoices/{invoiceId}/pdf",
@@ -246,7 +248,7 @@ async fn seen(deps: &Deps, caller: &Caller, access: Access) -> Result<(), Proble
 /// The invoice, if there is one and the caller may see it. For everybody else it is not there.
 async fn visible(deps: &Deps, caller: &Caller, id: &str) -> Result<Invoice, Problem> {
     let id: InvoiceId = id.parse().map_err(|_| Problem::not_found())?;
-    if !caller.viewer().may_see_invoices() {
+    if !deps.store.may_see_invoices(caller.tenant(), caller.viewer()).await? {
         return Err(Problem::not_found());
     }
     deps.store.invoice(caller.tenant(), id).await?.ok_or_else(Problem::not_found)

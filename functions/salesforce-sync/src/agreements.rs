@@ -11,6 +11,7 @@ use std::{
 use portico_domain::{
     ContractId, SalesforceId,
     contracts::{AMENDMENTS_MAX, Contract},
+    events::Event,
 };
 use portico_salesforce::records::{
     BlockRecord, ContractRecord, ContractRecords, DiscountRecord, MilestoneRecord, PaperRecords, RateRecord,
@@ -294,11 +295,13 @@ async fn settle(
     known: Option<Contract>,
     there: Option<ContractRecords>,
 ) -> Result<(), SyncError> {
+    let now = deps.clock.now();
+    let bill_changed = |contract: &Contract| Event::bill_changed(contract.account, None, now, &deps.random);
     let there = there.and_then(|there| Some((tenants.get(&there.first.record.account?)?, there)));
     let Some((tenant, there)) = there else {
         // Purged, of a company that is no client any more, or part of another contract: it holds on no day.
         return match known.and_then(|known| known.ended()) {
-            Some(ended) => Ok(deps.store.end_contract(&ended).await?),
+            Some(ended) => Ok(deps.store.end_contract(&ended, &bill_changed(&ended)).await?),
             None => Ok(()),
         };
     };
@@ -316,9 +319,10 @@ async fn settle(
     }
     match &known {
         Some(from) if from.account != contract.account => {
-            deps.store.move_contract(from, &Contract { version: 1, ..contract }).await?;
+            let events = [bill_changed(from), bill_changed(&contract)];
+            deps.store.move_contract(from, &Contract { version: 1, ..contract }, &events).await?;
         }
-        _ => deps.store.save_contract(&contract).await?,
+        _ => deps.store.save_contract(&contract, &bill_changed(&contract)).await?,
     }
     let papers = there.amendments.iter().chain([&there.first]);
     papers.for_each(|paper| reading::became_visible(deps, paper.record.system_modstamp));

@@ -110,10 +110,12 @@ struct Sighting {
 async fn settle(deps: &Deps, sighting: Sighting) -> Result<Option<Case>, SyncError> {
     let now = deps.clock.now();
     let changed = |case: &Case| Event::case_changed(case, now, &deps.random);
+    // What hangs on a case goes with it.
+    let bill_changed = |case: &Case| Event::bill_changed(case.account, Some(case.id), now, &deps.random);
     let Sighting { id, known, there } = sighting;
     let Some((record, tenant)) = there else {
         if let Some(gone) = known.and_then(|case| case.withdraw(now)) {
-            deps.store.save_case(&gone, &[], &[changed(&gone)]).await?;
+            deps.store.save_case(&gone, &[], &[changed(&gone), bill_changed(&gone)]).await?;
             tracing::info!(%id, case = %gone.id, "withdrawn: Salesforce has it no longer, or not as a client's");
         }
         return Ok(None);
@@ -134,7 +136,8 @@ async fn settle(deps: &Deps, sighting: Sighting) -> Result<Option<Case>, SyncErr
             // Told in both accounts: from one it disappears.
             let left =
                 Event::case_changed(&Case { version: from.version + 1, ..from.clone() }, now, &deps.random);
-            deps.store.move_case(from, &moved, &[left, changed(&moved)]).await?;
+            let events = [left, bill_changed(from), changed(&moved)];
+            deps.store.move_case(from, &moved, &events).await?;
             tracing::warn!(%id, case = %moved.id, "moved to another account");
             return Ok(Some(moved));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use portico_domain::{CaseId, ContractId, SalesforceId, contracts::Outlay};
+use portico_domain::{CaseId, ContractId, SalesforceId, contracts::Outlay, events::Event};
 use portico_salesforce::records::{ExpenseRecord, Record, Wrong};
 use portico_store::{Link, Linked, Tenant};
 
@@ -95,13 +95,16 @@ async fn settle(
     there: Option<(Tenant, ExpenseRecord)>,
     named: &Named,
 ) -> Result<(), SyncError> {
+    let now = deps.clock.now();
+    let bill_changed =
+        |outlay: &Outlay| Event::bill_changed(outlay.account, outlay.paid.case, now, &deps.random);
     let there = there.filter(|(_, record)| !record.is_deleted);
     let Some((tenant, record)) = there else {
         // Deleted, purged, or of a company that is no client any more. It is kept for those who audit.
         return match known.filter(|outlay| !outlay.deleted) {
             Some(known) => {
-                let version = known.version + 1;
-                Ok(deps.store.save_expense(&Outlay { deleted: true, version, ..known }).await?)
+                let gone = Outlay { deleted: true, version: known.version + 1, ..known };
+                Ok(deps.store.save_expense(&gone, &bill_changed(&gone)).await?)
             }
             None => Ok(()),
         };
@@ -112,9 +115,10 @@ async fn settle(
     match &known {
         Some(known) if Outlay { version: known.version, ..outlay.clone() } == *known => return Ok(()),
         Some(from) if from.account != outlay.account => {
-            deps.store.move_expense(from, &Outlay { version: 1, ..outlay }).await?;
+            let events = [bill_changed(from), bill_changed(&outlay)];
+            deps.store.move_expense(from, &Outlay { version: 1, ..outlay }, &events).await?;
         }
-        _ => deps.store.save_expense(&outlay).await?,
+        _ => deps.store.save_expense(&outlay, &bill_changed(&outlay)).await?,
     }
     reading::became_visible(deps, record.system_modstamp);
     Ok(())

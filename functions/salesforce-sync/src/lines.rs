@@ -291,8 +291,12 @@ async fn save(deps: &Deps, mut case: Case, changes: Vec<Change>, mut outcomes: O
         let active = some.iter().filter_map(|change| change.modstamp).max();
         let next = case.touched(active.unwrap_or(case.last_activity_at));
         let lines: Vec<LineChange> = some.iter().map(|change| change.line.clone()).collect();
-        let event = Event::case_changed(&next, deps.clock.now(), &deps.random);
-        let outcome = deps.store.save_lines(&next, &lines, &event).await.map_err(SyncError::from);
+        let now = deps.clock.now();
+        let mut events = vec![Event::case_changed(&next, now, &deps.random)];
+        if lines.iter().any(|line| line.hours.is_some()) {
+            events.push(Event::bill_changed(next.account, Some(next.id), now, &deps.random));
+        }
+        let outcome = deps.store.save_lines(&next, &lines, &events).await.map_err(SyncError::from);
         if outcome.is_ok() {
             case = next;
             some.iter().filter_map(|change| change.modstamp).for_each(|at| reading::became_visible(deps, at));

@@ -47,7 +47,8 @@ async fn take_account(
     record: AccountRecord,
 ) -> Result<(), SyncError> {
     let address = record.address();
-    let account = Account { name: record.name, address, ..known.clone() };
+    let invoice_readers = record.invoice_readers();
+    let account = Account { name: record.name, address, invoice_readers, ..known.clone() };
     if account != known {
         deps.store.save_account(&Account { version: known.version + 1, ..account }).await?;
         reading::became_visible(deps, record.system_modstamp);

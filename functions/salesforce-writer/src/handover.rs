@@ -106,6 +106,7 @@ pub(crate) async fn write(deps: &Deps, event: &Event) -> Result<(), WriteError> 
         | Fact::InvoiceDrafted { .. }
         | Fact::InvoiceRendered { .. }
         | Fact::BillingDue { .. }
+        | Fact::BillChanged { .. }
         | Fact::CreditNoteRendered { .. }
         | Fact::DisputeAnswered { .. }
         | Fact::Accessed(_) => Ok(()),

@@ -30,7 +30,7 @@ pub struct Api {
 }
 
 /// Every function behind the API.
-pub fn apis() -> [Api; 13] {
+pub fn apis() -> [Api; 14] {
     [
         Api { binary: "case-submission", openapi: case_submission::api().into_openapi() },
         Api { binary: "case-listing", openapi: case_listing::api().into_openapi() },
@@ -43,6 +43,7 @@ pub fn apis() -> [Api; 13] {
         Api { binary: "invoice-disputes", openapi: invoice_disputes::api().into_openapi() },
         Api { binary: "invoice-drafting", openapi: invoice_drafting::api().into_openapi() },
         Api { binary: "invoice-listing", openapi: invoice_listing::api().into_openapi() },
+        Api { binary: "billing-preview", openapi: billing_preview::api().into_openapi() },
         Api { binary: "audit-trail", openapi: audit_trail::api().into_openapi() },
         Api { binary: "live-tickets", openapi: live_tickets::api().into_openapi() },
     ]
@@ -84,7 +85,8 @@ The client portal of a consultancy that works in Salesforce: cases, files, invoi
 
 A person signs in at the Cognito user pool and sends the access token as `Authorization: Bearer …`. What they may do is \
 read on every request, never taken from the token. Clients are **members** (their own cases), **managers** (everything of \
-the account) or **billing contacts** (their own cases, and the account's invoices). People of the consultancy are \
+the account) or **billing contacts** (their own cases, and the account's invoices). The consultancy can let \
+the members of an account see its invoices, too. People of the consultancy are \
 **agents** or **admins**, and say with the query parameter `account` whose records they look at. Nothing tells a record of \
 another account from one that does not exist: both are 404 with the same body.
 

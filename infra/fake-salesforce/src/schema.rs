@@ -265,6 +265,7 @@ pub(crate) const OBJECTS: &[Object] = &[
         fields: &[
             text("Name", 255).required(),
             external_id("Portal_Account_Id__c"),
+            Field::new("Portal_Members_See_Invoices__c", Kind::Boolean).default("false"),
             Field::new("BillingStreet", Kind::Area(255)),
             text("BillingCity", 40),
             text("BillingPostalCode", 20),

@@ -8,7 +8,9 @@ use fake_salesforce::demo::{AGENT_NAME, BRIGHTWATER, DemoAccount, NORDHAVEN};
 use fake_salesforce::{FakeSalesforce, OutboundConfig};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use portico_aws::Cloud;
-use portico_domain::people::{Account, ClientRole, Membership, MembershipState, Position, StaffRole};
+use portico_domain::people::{
+    Account, ClientRole, InvoiceReaders, Membership, MembershipState, Position, StaffRole,
+};
 use portico_domain::{AccountId, Clock, Random, SalesforceId, UserId};
 use portico_emulators::{Emulators, NewMessage, Pool, Queues};
 use portico_store::engine::Table;
@@ -308,6 +310,7 @@ fn account_of(company: &DemoAccount) -> Result<Account, DemoError> {
         salesforce_id,
         name: company.name.to_owned(),
         address: Vec::new(),
+        invoice_readers: InvoiceReaders::default(),
         version: 1,
     })
 }

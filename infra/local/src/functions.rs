@@ -60,6 +60,7 @@ pub fn of_the_workspace() -> Functions {
     table! {
         "archive-assembly" => archive_assembly,
         "billing-cycles" => billing_cycles,
+        "billing-preview" => billing_preview,
         "case-archives" => case_archives,
         "case-changes" => case_changes,
         "case-conversation" => case_conversation,

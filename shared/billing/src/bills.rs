@@ -94,7 +94,7 @@ pub enum BillingError {
 
 /// Whether what was on an invoice that was credited as a whole can be billed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Voided {
+pub(crate) enum Voided {
     /// It was given away.
     StaysBilled,
     /// It was wrong, and somebody bills it as it should have been.
@@ -158,11 +158,11 @@ async fn next_of_case(
     }
     let account = account(store, tenant).await?;
     let balance = store.balance(tenant, assigned.contract.id).await?;
-    priced(assigned.as_part(part), account, Some(case), balance).map(Some)
+    priced(&assigned.as_part(part), account, Some(case), balance).map(Some)
 }
 
 /// What is on the bills that a case has, and how many there are by contract, if there are some.
-async fn bills_of_case(
+pub(crate) async fn bills_of_case(
     store: &Store,
     tenant: &Tenant,
     case: CaseId,
@@ -177,7 +177,7 @@ async fn bills_of_case(
             let Some(invoice) = store.invoice(tenant, id).await? else { break };
             parts.insert(contract.id, part + 1);
             if voided == Voided::StaysBilled || !invoice.is_void() {
-                billed.add(&store.positions(&invoice).await?);
+                billed.add(&store.positions(&invoice).await?.derivation);
             }
         }
     }
@@ -204,7 +204,7 @@ pub async fn of_month_due(
     let (earliest, billed) = months_before(store, tenant, &balance, period).await?;
     let done = what_was_done_in(store, tenant, earliest, period).await?;
     let assigned = agreements.of_period(contract, period, earliest, done, &billed)?;
-    priced(assigned, account(store, tenant).await?, None, balance).map(Some)
+    priced(&assigned, account(store, tenant).await?, None, balance).map(Some)
 }
 
 /// The bill of a month that staff name. It may be empty.
@@ -226,11 +226,11 @@ pub async fn of_month(
     let (earliest, billed) = months_before(store, tenant, &balance, month).await?;
     let done = what_was_done_in(store, tenant, earliest, month).await?;
     let assigned = agreements.of_period(contract, month, earliest, done, &billed)?;
-    priced(assigned, account(store, tenant).await?, None, balance)
+    priced(&assigned, account(store, tenant).await?, None, balance)
 }
 
 /// Since which month something may have been logged late, and what is on the bills of the months from there on.
-async fn months_before(
+pub(crate) async fn months_before(
     store: &Store,
     tenant: &Tenant,
     balance: &ContractBalance,
@@ -247,14 +247,14 @@ async fn months_before(
         earliest = earliest.previous();
         let id = InvoiceId::of(tenant.account(), balance.contract, Scope::Period(earliest));
         if let Some(invoice) = store.invoice(tenant, id).await? {
-            billed.add(&store.positions(&invoice).await?);
+            billed.add(&store.positions(&invoice).await?.derivation);
         }
     }
     Ok((earliest, billed))
 }
 
 /// What was done for an account from one month to another, wherever its contracts' clocks are.
-async fn what_was_done_in(
+pub(crate) async fn what_was_done_in(
     store: &Store,
     tenant: &Tenant,
     earliest: Period,
@@ -275,17 +275,13 @@ async fn what_was_done_in(
     Ok(done)
 }
 
-async fn account(store: &Store, tenant: &Tenant) -> Result<Account, BillingError> {
+pub(crate) async fn account(store: &Store, tenant: &Tenant) -> Result<Account, BillingError> {
     store.account(tenant).await?.ok_or_else(|| BillingError::NoAccount(tenant.account()))
 }
 
-fn priced(
-    assigned: Assigned<'_>,
-    account: Account,
-    case: Option<Case>,
-    balance: ContractBalance,
-) -> Result<Prepared, BillingError> {
-    let bill = billing::price(Input {
+/// Everything that it takes to price what was assigned to one bill.
+pub(crate) fn input<'a>(assigned: &'a Assigned<'_>, balance: &'a ContractBalance) -> Input<'a> {
+    Input {
         agreement: assigned.agreement,
         scope: assigned.scope,
         earliest: assigned.earliest,
@@ -293,7 +289,16 @@ fn priced(
         expenses: &assigned.expenses,
         deliveries: &assigned.deliveries,
         before: &balance.carry,
-    })?;
+    }
+}
+
+pub(crate) fn priced(
+    assigned: &Assigned<'_>,
+    account: Account,
+    case: Option<Case>,
+    balance: ContractBalance,
+) -> Result<Prepared, BillingError> {
+    let bill = billing::price(input(assigned, &balance))?;
     let completed_on = assigned.scope.completed_on();
     let version = assigned.agreement.on(completed_on).ok_or(PricingError::NoTerms(completed_on))?;
     let subject = match (assigned.scope, &case) {

@@ -6,7 +6,11 @@
 mod bills;
 mod credits;
 mod invoices;
+mod previews;
 
 pub use bills::{BillingError, Completion, Prepared, of_case, of_case_by_hand, of_month, of_month_due};
 pub use credits::{CreditingError, credit};
 pub use invoices::{Asked, Issued, issue, nothing_to_bill};
+pub use previews::{
+    Books, CONTRACTS_MAX, CasePreview, CaseStands, ContractPreview, MONTHS_OVER_MAX, MonthPreview, Unpriced,
+};

@@ -180,6 +180,9 @@ impl Entry {
                 ("file_downloaded", of_file(case.as_ref(), file), DONE)
             }
             Fact::InvoiceDrafted { invoice } => ("invoice_drafted", vec![invoice.to_string()], DONE),
+            Fact::BillChanged { case } => {
+                ("bill_changed", case.iter().map(CaseId::to_string).collect(), DONE)
+            }
             Fact::BillingDue { contract } => ("billing_due", vec![contract.to_string()], DONE),
             Fact::CreditNoteIssued { case, invoice, credit_note } => {
                 let mut records = of_invoice(case, invoice);

@@ -79,6 +79,11 @@ impl Event {
         Self { by: Some(actor), ..self }
     }
 
+    /// The fact that somebody's next bill is no longer what a browser shows, for those who may see money.
+    pub fn bill_changed(account: AccountId, case: Option<CaseId>, now: Timestamp, random: &Random) -> Self {
+        Self::in_account(account, Fact::BillChanged { case }, now, random)
+    }
+
     /// The fact that a case is no longer what a browser shows.
     pub fn case_changed(case: &Case, now: Timestamp, random: &Random) -> Self {
         Self::about(case, Fact::CaseChanged { case: case.id, version: case.version }, now, random)
@@ -264,6 +269,12 @@ pub enum Fact {
         /// Which contract.
         contract: ContractId,
     },
+    /// What is not invoiced yet has changed: hours, expenses, a contract, or a case that is on no bill any more.
+    BillChanged {
+        /// The case that it is about, if it is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        case: Option<CaseId>,
+    },
     /// Less is owed for an invoice; the credit note has to be rendered, and Salesforce has to know.
     CreditNoteIssued {
         /// The case that the invoice bills, if it bills one.
@@ -352,6 +363,7 @@ impl Fact {
             | Self::InvoiceIssued { case, .. }
             | Self::InvoiceRecordLost { case, .. }
             | Self::InvoiceRendered { case, .. }
+            | Self::BillChanged { case }
             | Self::CreditNoteIssued { case, .. }
             | Self::CreditNoteRendered { case, .. }
             | Self::DisputeRaised { case, .. }

@@ -106,12 +106,16 @@ impl Viewer {
         }
     }
 
-    /// Whether invoices of the account are shown to this person.
-    pub fn may_see_invoices(&self) -> bool {
+    /// Whether money of the account is shown to this person: its invoices, and what they will be. `readers` is what the
+    /// account says.
+    pub fn may_see_invoices(&self, readers: InvoiceReaders) -> bool {
         match self {
             Self::Client { role, .. } => match role {
                 ClientRole::Manager | ClientRole::Billing => true,
-                ClientRole::Member => false,
+                ClientRole::Member => match readers {
+                    InvoiceReaders::ManagersAndBilling => false,
+                    InvoiceReaders::Everybody => true,
+                },
             },
             Self::Staff { .. } => true,
         }
@@ -169,6 +173,17 @@ pub struct Raiser {
     pub contact: Option<SalesforceId>,
 }
 
+/// Who of a client company is shown its money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvoiceReaders {
+    /// Its managers and billing contacts.
+    #[default]
+    ManagersAndBilling,
+    /// Its members as well.
+    Everybody,
+}
+
 /// A client company.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Account {
@@ -180,6 +195,9 @@ pub struct Account {
     pub name: String,
     /// Postal address, one line each.
     pub address: Vec<String>,
+    /// Who is shown its money; the consultancy says so in Salesforce.
+    #[serde(default)]
+    pub invoice_readers: InvoiceReaders,
     /// Counts the writes of this record, from 1.
     pub version: u64,
 }
@@ -210,6 +228,19 @@ mod tests {
             assert!(!viewer(role).may_see(&Audience::default()));
         }
         assert!(viewer(ClientRole::Manager).may_see(&others));
+    }
+
+    #[test]
+    fn members_see_invoices_only_if_the_account_says_so() {
+        let readers = [InvoiceReaders::ManagersAndBilling, InvoiceReaders::Everybody];
+        let may = |viewer: &Viewer| readers.map(|readers| viewer.may_see_invoices(readers));
+        assert_eq!(may(&viewer(ClientRole::Member)), [false, true]);
+        for role in [ClientRole::Manager, ClientRole::Billing] {
+            assert_eq!(may(&viewer(role)), [true, true]);
+        }
+        let agent = Viewer::Staff { user: "user-1".parse().unwrap(), role: StaffRole::Agent };
+        assert_eq!(may(&agent), [true, true]);
+        assert_eq!(InvoiceReaders::default(), InvoiceReaders::ManagersAndBilling, "who says nothing says no");
     }
 
     #[test]

@@ -77,6 +77,27 @@ pub async fn files_shown<'a>(
     Ok(shown.map(|file| file.id).collect())
 }
 
+/// Whether the invoices that these lines of a case's timeline name are shown to the viewer. Nothing is read if they name
+/// none.
+///
+/// # Errors
+/// That the store does not answer.
+pub async fn invoices_shown<'a>(
+    store: &Store,
+    tenant: &Tenant,
+    viewer: &Viewer,
+    lines: impl IntoIterator<Item = &'a TimelineEntry>,
+) -> Result<bool, Problem> {
+    let names_one = |line: &TimelineEntry| {
+        use Happening::{DisputeClosed, Disputed, Invoiced};
+        matches!(line.happening, Invoiced { .. } | Disputed { .. } | DisputeClosed { .. })
+    };
+    if !lines.into_iter().any(names_one) {
+        return Ok(false);
+    }
+    Ok(store.may_see_invoices(tenant, viewer).await?)
+}
+
 /// What became of a change.
 #[derive(Debug)]
 pub enum Amended {

@@ -19,7 +19,7 @@ pub mod views;
 
 pub use body::{BODY_BYTES_MAX, Setting, read as read_body};
 pub use caller::{Caller, ClientCaller};
-pub use cases::{Amended, Amendment, RACES_MAX, files_shown, listed_file, visible_case};
+pub use cases::{Amended, Amendment, RACES_MAX, files_shown, invoices_shown, listed_file, visible_case};
 pub use contract::{
     AccountChoice, AmendmentRefusals, CommandRefusals, IdempotencyKey, ListRefusals, RecordBodyRefusals,
     RecordCommandRefusals, RecordFileRefusals, RecordRefusals, RecordSettingRefusals, SharedComponents,

@@ -1,6 +1,6 @@
 //! What is agreed with a client company.
 
-use portico_domain::{ContractId, SalesforceId, contracts::Contract};
+use portico_domain::{ContractId, SalesforceId, contracts::Contract, events::Event};
 use serde_dynamo::Item;
 
 use crate::{
@@ -9,6 +9,7 @@ use crate::{
     engine::{Condition, Index, Query, Table, WRITES_MAX, Write},
     keys,
     links::{Link, Linked},
+    outbox,
 };
 
 /// Most contracts of one account.
@@ -99,36 +100,46 @@ impl Store {
         })
     }
 
-    /// Keeps a contract's next version, and where it is to be found.
+    /// Keeps a contract's next version, and where it is to be found, and tells of it.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote it first.
-    pub async fn save_contract(&self, contract: &Contract) -> Result<(), StoreError> {
-        self.transact(vec![put(contract, replacing(contract.version))?, link(contract)?]).await
+    pub async fn save_contract(&self, contract: &Contract, event: &Event) -> Result<(), StoreError> {
+        let writes =
+            vec![put(contract, replacing(contract.version))?, link(contract)?, outbox::announce(event)?];
+        self.transact(writes).await
     }
 
-    /// Keeps a contract's next version, which holds on no day. Its record may be part of another contract by now: where
+    /// Keeps a contract's next version, which holds on no day, and tells of it. Its record may be part of another contract by now: where
     /// that is to be found is not touched.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote it first.
-    pub async fn end_contract(&self, contract: &Contract) -> Result<(), StoreError> {
-        self.transact(vec![put(contract, replacing(contract.version))?]).await
+    pub async fn end_contract(&self, contract: &Contract, event: &Event) -> Result<(), StoreError> {
+        self.transact(vec![put(contract, replacing(contract.version))?, outbox::announce(event)?]).await
     }
 
     /// A contract moved to another account: it leaves the one in the same transaction in which it appears in the
-    /// other.
+    /// other, and both are told.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote it first.
-    pub async fn move_contract(&self, from: &Contract, to: &Contract) -> Result<(), StoreError> {
+    pub async fn move_contract(
+        &self,
+        from: &Contract,
+        to: &Contract,
+        events: &[Event; 2],
+    ) -> Result<(), StoreError> {
         let left = key(&Tenant::new(from.account), from.id);
-        self.transact(vec![
+        let mut writes = vec![
             Write::Delete { key: left, condition: Condition::VersionIs(from.version) },
             put(to, Condition::Absent)?,
             link(to)?,
-        ])
-        .await
+        ];
+        for event in events {
+            writes.push(outbox::announce(event)?);
+        }
+        self.transact(writes).await
     }
 
     /// Keeps where the parts of a contract are to be found: amendments and what hangs on it or on them.

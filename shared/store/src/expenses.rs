@@ -1,7 +1,7 @@
 //! What was paid for a client company.
 
 use jiff::civil::Date;
-use portico_domain::{CaseId, SalesforceId, contracts::Outlay};
+use portico_domain::{CaseId, SalesforceId, contracts::Outlay, events::Event};
 
 use crate::{
     Store, StoreError, Tenant,
@@ -9,6 +9,7 @@ use crate::{
     engine::{Condition, Index, Query, Table, Write},
     keys,
     links::{Link, Linked},
+    outbox,
 };
 
 const BY_CASE: Index = Index { name: "by-case", partition: "case_key" };
@@ -98,30 +99,39 @@ impl Store {
         self.all(Table::Expenses, tenant.account().to_string(), ACCOUNT_EXPENSES_MAX).await
     }
 
-    /// Keeps an expense's next version, and where it is to be found if it is new. Of two who saw it at different
+    /// Keeps an expense's next version, and where it is to be found if it is new, and tells of it. Of two who saw it at different
     /// accounts, whoever links it first says whose it is.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote it first.
-    pub async fn save_expense(&self, outlay: &Outlay) -> Result<(), StoreError> {
-        let mut writes = vec![put(outlay, replacing(outlay.version))?];
+    pub async fn save_expense(&self, outlay: &Outlay, event: &Event) -> Result<(), StoreError> {
+        let mut writes = vec![put(outlay, replacing(outlay.version))?, outbox::announce(event)?];
         if outlay.version == 1 {
             writes.push(link(outlay, Condition::Absent)?);
         }
         self.transact(writes).await
     }
 
-    /// An expense moved to another account: it leaves the one in the same transaction in which it appears in the other.
+    /// An expense moved to another account: it leaves the one in the same transaction in which it appears in the other,
+    /// and both are told.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if somebody else wrote it first.
-    pub async fn move_expense(&self, from: &Outlay, to: &Outlay) -> Result<(), StoreError> {
+    pub async fn move_expense(
+        &self,
+        from: &Outlay,
+        to: &Outlay,
+        events: &[Event; 2],
+    ) -> Result<(), StoreError> {
         let left = key(&Tenant::new(from.account), from.salesforce_id());
-        self.transact(vec![
+        let mut writes = vec![
             Write::Delete { key: left, condition: Condition::VersionIs(from.version) },
             put(to, Condition::Absent)?,
             link(to, Condition::Always)?,
-        ])
-        .await
+        ];
+        for event in events {
+            writes.push(outbox::announce(event)?);
+        }
+        self.transact(writes).await
     }
 }

@@ -2,7 +2,7 @@
 
 use portico_domain::{
     AccountId, UserId,
-    people::{Account, Membership, MembershipState, Position, Raiser, StaffRole, Viewer},
+    people::{Account, InvoiceReaders, Membership, MembershipState, Position, Raiser, StaffRole, Viewer},
 };
 
 use crate::{
@@ -176,6 +176,27 @@ impl Store {
     pub async fn account(&self, tenant: &Tenant) -> Result<Option<Account>, StoreError> {
         let item = self.engine.get(&keys::key(Table::Accounts, tenant.account(), None)).await?;
         item.map(|item| keys::record(Table::Accounts, item)).transpose()
+    }
+
+    /// Who of the tenant's account is shown its money.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn invoice_readers(&self, tenant: &Tenant) -> Result<InvoiceReaders, StoreError> {
+        let account = self.account(tenant).await?;
+        Ok(account.map(|account| account.invoice_readers).unwrap_or_default())
+    }
+
+    /// Whether the tenant's money is shown to somebody who looks at its records. The account is read only for those of
+    /// whom it decides.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the engine fails.
+    pub async fn may_see_invoices(&self, tenant: &Tenant, viewer: &Viewer) -> Result<bool, StoreError> {
+        if viewer.may_see_invoices(InvoiceReaders::ManagersAndBilling) {
+            return Ok(true);
+        }
+        Ok(viewer.may_see_invoices(self.invoice_readers(tenant).await?))
     }
 
     /// Makes an account known, whatever stood before.

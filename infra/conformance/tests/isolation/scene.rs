@@ -402,8 +402,11 @@ impl Scene {
         for _ in 0..RACES_MAX {
             let now = cloud.clock().now();
             let case = self.case(account, case).await.touched(now);
-            let event = Event::case_changed(&case, now, &cloud.random());
-            match self.store.save_lines(&case, std::slice::from_ref(&line), &event).await {
+            let events = [
+                Event::case_changed(&case, now, &cloud.random()),
+                Event::bill_changed(case.account, Some(case.id), now, &cloud.random()),
+            ];
+            match self.store.save_lines(&case, std::slice::from_ref(&line), &events).await {
                 Err(StoreError::Conflict) => {}
                 done => return done.unwrap(),
             }

@@ -213,7 +213,13 @@ fn indexes_are_granted_where_there_are_some() {
 }
 
 /// Rights that no sample event uses, with the reason why they are needed all the same.
-const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 15] = [
+const UNUSED_BY_SAMPLES: [(&str, &str, &str, &str); 16] = [
+    (
+        "billing-preview",
+        "dynamodb:Query",
+        "InvoicePositionsTable",
+        "what is on earlier bills of a case or a contract: as the invoice, in `late_hours`",
+    ),
     (
         "archive-assembly",
         "s3:GetObject",

@@ -255,7 +255,8 @@ async fn case_t01_nothing_of_another_account_is_there() {
     let entry = TimelineEntry::new(Happening::Submitted, now(), &scene.stack.random);
     store.save_case(&case(open_case(), "New", false), &[entry], &[]).await.unwrap();
     store.save_file(&declared(file())).await.unwrap();
-    store.save_contract(&contract()).await.unwrap();
+    let agreed = Event::bill_changed(contract().account, None, now(), &scene.stack.random);
+    store.save_contract(&contract(), &agreed).await.unwrap();
     store.save_case(&closed(), &[], &[]).await.unwrap();
     let invoiced = attempt(&scene, closed_case(), &contract()).await.unwrap();
     let page = PageSize::DEFAULT;

@@ -12,9 +12,11 @@ use portico_domain::{
     billing::{Invoice, Particulars, TimeEntry},
     cases::{Author, Case, CaseFilter, CaseSummary, Reading, Side, Status, TimelineEntry},
     contracts::{Contract, Provisions},
+    events::Event,
     files::{Comparison, Declaration, File, FileRules, Space, Uploader, Verdict},
     people::{
-        Account, Audience, ClientRole, Membership, MembershipState, Position, Raiser, StaffRole, Viewer,
+        Account, Audience, ClientRole, InvoiceReaders, Membership, MembershipState, Position, Raiser,
+        StaffRole, Viewer,
     },
 };
 use portico_store::{LineChange, PageSize, Store, Tenant};
@@ -247,6 +249,7 @@ impl World {
         match binary {
             "archive-assembly" => archive_assembly::function(&cloud).await,
             "billing-cycles" => billing_cycles::function(&cloud).await,
+            "billing-preview" => billing_preview::function(&cloud).await,
             "case-archives" => case_archives::function(&cloud).await,
             "case-changes" => case_changes::function(&cloud).await,
             "case-conversation" => case_conversation::function(&cloud).await,
@@ -326,7 +329,7 @@ impl World {
         store.save_case(&open, &[], &[]).await.unwrap();
         store.save_case(&case(new_case(), "New", false), &[], &[]).await.unwrap();
         store.save_case(&case(closed_case(), "Resolved", true), &[], &[]).await.unwrap();
-        store.save_contract(&contract()).await.unwrap();
+        store.save_contract(&contract(), &self.bill_changed()).await.unwrap();
         let closed = case(closed_case(), "Resolved", true);
         let closed = closed.touched(closed.last_activity_at);
         let logged = |entry: TimeEntry| LineChange {
@@ -337,10 +340,15 @@ impl World {
             before: None,
         };
         let hours: Vec<LineChange> = time_entries().into_iter().map(logged).collect();
-        let event = portico_domain::events::Event::case_changed(&closed, now(), &self.stack.random);
-        store.save_lines(&closed, &hours, &event).await.unwrap();
+        let event = Event::case_changed(&closed, now(), &self.stack.random);
+        store.save_lines(&closed, &hours, &[event]).await.unwrap();
         store.save_file(&available(file())).await.unwrap();
         store.save_file(&declared(pending_file())).await.unwrap();
+    }
+
+    /// What is told of a contract or an expense of the client company.
+    pub fn bill_changed(&self) -> Event {
+        Event::bill_changed(account(), None, now(), &self.stack.random)
     }
 
     /// Issues the invoice of the closed case.
@@ -382,6 +390,7 @@ pub fn company() -> Account {
         name: NORDHAVEN.name.to_owned(),
         // Salesforce says number 14.
         address: vec!["Speicherstrasse 12".to_owned(), "20457 Hamburg".to_owned(), "Germany".to_owned()],
+        invoice_readers: InvoiceReaders::default(),
         version: 1,
     }
 }
@@ -392,6 +401,7 @@ pub fn other_company() -> Account {
         salesforce_id: salesforce_id(fake_salesforce::demo::BRIGHTWATER.id),
         name: fake_salesforce::demo::BRIGHTWATER.name.to_owned(),
         address: Vec::new(),
+        invoice_readers: InvoiceReaders::default(),
         version: 1,
     }
 }

@@ -9,8 +9,7 @@ use std::collections::BTreeSet;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
-    derivation::Origin,
-    invoice::Positions,
+    derivation::{Derivation, Origin},
     period::{Period, Scope, Zone},
     terms::{Agreement, Mode, TermsError},
     work::{Delivery, Expense, TimeEntry},
@@ -98,9 +97,9 @@ pub struct Billed {
 }
 
 impl Billed {
-    /// Everything that an invoice is made of.
-    pub fn add(&mut self, positions: &Positions) {
-        for line in &positions.derivation.lines {
+    /// Everything that a bill is made of.
+    pub fn add(&mut self, derivation: &Derivation) {
+        for line in &derivation.lines {
             match line.origin {
                 Origin::Entry(entry) => {
                     self.entries.insert(entry);
@@ -345,13 +344,24 @@ impl Agreed<'_> {
 
     /// The month that has to be billed next: the first one after `through` that is over and billed by the month.
     pub fn month_due(&self, through: Period, today: Date) -> Option<Period> {
-        let last_day = self.contract.last_day();
         let is_over = |period: &Period| period.last() < today;
-        let has_begun = |period: &Period| last_day.is_none_or(|last| period.first() <= last);
         let begin = through.next().max(Period::of(self.contract.valid_from));
         std::iter::successors(Some(begin), |period| Some(period.next()))
-            .take_while(|period| is_over(period) && has_begun(period))
+            .take_while(|period| is_over(period) && !self.is_past(*period))
             .find(|period| self.is_monthly_on(period.last()))
+    }
+
+    /// The month that `today` is in, if it will be billed by the month and is not billed already.
+    pub fn month_running(&self, through: Option<Period>, today: Date) -> Option<Period> {
+        let period = Period::of(today);
+        let open = through.is_none_or(|through| through < period);
+        let begun = Period::of(self.contract.valid_from) <= period;
+        (open && begun && !self.is_past(period) && self.is_monthly_on(period.last())).then_some(period)
+    }
+
+    /// Whether a month begins after the contract's last day.
+    fn is_past(&self, period: Period) -> bool {
+        self.contract.last_day().is_some_and(|last| last < period.first())
     }
 
     /// Whether staff may bill a month now. Months are billed one after the other, because each begins with what the one

@@ -31,6 +31,7 @@ mod discounts;
 mod disputes;
 mod drafts;
 mod figures;
+mod forecast;
 mod increments;
 mod invoice;
 mod late_fees;
@@ -40,6 +41,7 @@ mod price;
 mod rates;
 mod replay;
 mod retainer;
+mod standing;
 mod statement;
 mod taxes;
 mod terms;
@@ -69,6 +71,7 @@ pub use drafts::{ContractBalance, Draft, Fingerprint};
 pub use figures::{
     Factor, FigureError, Markup, NotPositive, Percent, PositiveMoney, Span, SpanError, UnitPrice,
 };
+pub use forecast::{FORECAST_DAYS_MIN, Forecast, forecast};
 pub use increments::{Increment, LeastTime, LeastTimeError, Rounding, Step as IncrementStep, Together};
 pub use invoice::{
     Invoice, InvoiceNumber, InvoiceState, Issuing, Positions, Rendered, Series, Settlement, StoredDocument,
@@ -87,6 +90,7 @@ pub use retainer::{
     BLOCKS_MAX, Block, BlockBalance, Grant, PaidBy, ROLL_OVER_PERIODS_MAX, Retainer, RetainerBalance,
     RetainerStatement, RollOver, RollOverError, RollOverMonths,
 };
+pub use standing::{BlockLeft, CapLeft, Standing};
 pub use statement::{Ageing, Movement, POSTINGS_MAX, Posting, Statement, StatementError, StatementLine};
 pub use taxes::{TaxRounding, TaxSum, Taxes, Treatment};
 pub use terms::{Agreement, Clauses, HoursPolicy, Mode, Terms, TermsError, VERSIONS_MAX, Version};

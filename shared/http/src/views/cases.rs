@@ -321,12 +321,12 @@ impl From<&Author> for AuthorView {
 
 impl TimelineEntryView {
     /// What somebody is shown of a line, or `None` if it is about something that is not shown to them. `files` are the
-    /// files that are.
+    /// files that are, and `invoices` says whether invoices are.
     pub fn new(
         entry: &TimelineEntry,
-        viewer: &Viewer,
         process: &CaseProcess,
         files: &BTreeSet<FileId>,
+        invoices: bool,
     ) -> Option<Self> {
         let happening = match entry.happening.clone() {
             Happening::Submitted => HappeningView::Submitted,
@@ -364,20 +364,20 @@ impl TimelineEntryView {
                 HappeningView::HoursLogged { worked_on, minutes, person, description }
             }
             Happening::Invoiced { invoice, number } => {
-                if !viewer.may_see_invoices() {
+                if !invoices {
                     return None;
                 }
                 HappeningView::Invoiced { invoice: invoice.to_string(), number }
             }
             Happening::Disputed { invoice, number, line, wanted, by } => {
-                if !viewer.may_see_invoices() {
+                if !invoices {
                     return None;
                 }
                 let (invoice, wanted) = (invoice.to_string(), wanted.into());
                 HappeningView::Disputed { invoice, number, line, wanted, by }
             }
             Happening::DisputeClosed { invoice, number, line, wanted, outcome } => {
-                if !viewer.may_see_invoices() {
+                if !invoices {
                     return None;
                 }
                 let (invoice, wanted, outcome) = (invoice.to_string(), wanted.into(), outcome.into());

@@ -328,6 +328,15 @@ fn explained(positions: &Positions) -> Vec<LineView> {
     (1..).zip(positions.explained()).map(view).collect()
 }
 
+/// The positions of a bill, exactly as those of the invoice that it becomes.
+pub(super) fn lines_of(bill: &Bill) -> Vec<LineView> {
+    explained(&Positions {
+        lines: bill.lines.clone(),
+        derivation: bill.derivation.clone(),
+        retainer: bill.retainer,
+    })
+}
+
 impl LineView {
     /// A position at its place, from 1.
     fn new(place: usize, line: &Line) -> Self {
@@ -572,11 +581,6 @@ pub struct DraftView {
 impl DraftView {
     /// A draft and the bill that it is of.
     pub fn new(draft: &Draft, subject: &Subject, bill: &Bill) -> Self {
-        let positions = Positions {
-            lines: bill.lines.clone(),
-            derivation: bill.derivation.clone(),
-            retainer: bill.retainer,
-        };
         Self {
             id: draft.id.to_string(),
             contract: draft.contract.to_string(),
@@ -586,7 +590,7 @@ impl DraftView {
             taxes: bill.taxes.iter().map(TaxView::from).collect(),
             tax: bill.tax.into(),
             gross: bill.gross.into(),
-            lines: explained(&positions),
+            lines: lines_of(bill),
         }
     }
 }

@@ -9,6 +9,7 @@ mod cases;
 mod disputes;
 mod files;
 mod invoices;
+mod previews;
 
 pub use cases::{
     AuthorView, CaseSummaryView, CaseView, ContractReference, FileMentionView, HappeningView, StatusView,
@@ -22,6 +23,11 @@ pub use files::{
 pub use invoices::{
     CreditNoteView, DraftSummaryView, DraftView, InvoiceStateView, InvoiceView, LineKindView, LineView,
     ReductionView, StepView, SubjectView, TaxView, TreatmentView, UnitView,
+};
+
+pub use previews::{
+    BillView, BlockLeftView, CapLeftView, CasePreviewView, ContractPreviewView, ForecastView, HoursView,
+    MonthPreviewView, PreviewedBill, StandingView,
 };
 
 /// An amount of money, as text so that nobody's floats round it.

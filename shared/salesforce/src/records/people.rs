@@ -1,7 +1,7 @@
 //! Client companies and their people.
 
 use jiff::Timestamp;
-use portico_domain::SalesforceId;
+use portico_domain::{SalesforceId, people::InvoiceReaders};
 use serde::Deserialize;
 
 use super::{Object, Record, record};
@@ -20,6 +20,8 @@ pub struct AccountRecord {
     pub billing_country: Option<String>,
     #[serde(rename = "Portal_Account_Id__c")]
     pub portal_id: Option<String>,
+    #[serde(rename = "Portal_Members_See_Invoices__c")]
+    pub members_see_invoices: bool,
     pub is_deleted: bool,
     #[serde(deserialize_with = "moment")]
     pub system_modstamp: Timestamp,
@@ -36,12 +38,18 @@ record!(
         "BillingPostalCode",
         "BillingCountry",
         "Portal_Account_Id__c",
+        "Portal_Members_See_Invoices__c",
         "IsDeleted",
         "SystemModstamp",
     ]
 );
 
 impl AccountRecord {
+    /// Who of the company is shown its money.
+    pub fn invoice_readers(&self) -> InvoiceReaders {
+        if self.members_see_invoices { InvoiceReaders::Everybody } else { InvoiceReaders::ManagersAndBilling }
+    }
+
     /// The postal address, line by line, as it goes on an invoice.
     pub fn address(&self) -> Vec<String> {
         let filled = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());

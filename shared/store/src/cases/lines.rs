@@ -47,7 +47,7 @@ impl LineChange {
 }
 
 impl Store {
-    /// Takes over what changed on a case, with the case's next version and the event that tells of it: all of it or
+    /// Takes over what changed on a case, with the case's next version and the events that tell of it: all of it or
     /// nothing.
     ///
     /// # Errors
@@ -56,9 +56,12 @@ impl Store {
         &self,
         case: &Case,
         changes: &[LineChange],
-        event: &Event,
+        events: &[Event],
     ) -> Result<(), StoreError> {
-        let mut writes = vec![put_case(case, replacing(case.version))?, outbox::announce(event)?];
+        let mut writes = vec![put_case(case, replacing(case.version))?];
+        for event in events {
+            writes.push(outbox::announce(event)?);
+        }
         for change in changes {
             writes.push(replace_timeline(case, &change.line, change.shown)?);
             // Of two who read the record at different times, and saw it on different cases, one has to yield: the

@@ -133,6 +133,31 @@ impl Store {
         size: PageSize,
         cursor: Option<Cursor>,
     ) -> Result<Result<Page<CaseSummary>, CursorError>, StoreError> {
+        self.listed_for(tenant, lists(tenant, viewer), filter, (size, cursor)).await
+    }
+
+    /// The cases of the tenant that somebody asks for, whoever raised them: for what is about the whole account. Otherwise
+    /// as [`Store::cases`].
+    ///
+    /// # Errors
+    /// As [`Store::cases`].
+    pub async fn cases_of_account(
+        &self,
+        tenant: &Tenant,
+        filter: &CaseFilter,
+        size: PageSize,
+        cursor: Option<Cursor>,
+    ) -> Result<Result<Page<CaseSummary>, CursorError>, StoreError> {
+        self.listed_for(tenant, whole_account(tenant), filter, (size, cursor)).await
+    }
+
+    async fn listed_for(
+        &self,
+        tenant: &Tenant,
+        lists: Vec<(Index, String)>,
+        filter: &CaseFilter,
+        (size, cursor): (PageSize, Option<Cursor>),
+    ) -> Result<Result<Page<CaseSummary>, CursorError>, StoreError> {
         let mut position = match cursor.map(|cursor| Position::of(&cursor)) {
             None => None,
             Some(Ok(position)) => Some(position),
@@ -142,7 +167,7 @@ impl Store {
         let read = if filter.is_everything() { size.get() } else { PageSize::MAX };
         let mut items = Vec::new();
         for _ in 0..ROUNDS_MAX {
-            let (found, more) = self.merged(tenant, viewer, read, position.as_ref()).await?;
+            let (found, more) = self.merged(tenant, &lists, read, position.as_ref()).await?;
             let looked_at = found.len();
             for (index, (place, listed)) in found.into_iter().rev().enumerate() {
                 position = Some(place);
@@ -168,14 +193,14 @@ impl Store {
     async fn merged(
         &self,
         tenant: &Tenant,
-        viewer: &Viewer,
+        lists: &[(Index, String)],
         limit: u16,
         after: Option<&Position>,
     ) -> Result<(BTreeMap<Position, Listed>, bool), StoreError> {
         let mut merged = BTreeMap::new();
         let mut horizon: Option<Position> = None;
-        for (index, partition) in lists(tenant, viewer) {
-            let Found { items, next } = self.listed(tenant, index, partition, limit, after).await?;
+        for (index, partition) in lists {
+            let Found { items, next } = self.listed(tenant, *index, partition.clone(), limit, after).await?;
             let mut last = None;
             for item in items {
                 let listed: Listed = keys::record(Table::Cases, item)?;
@@ -219,12 +244,14 @@ impl Store {
     }
 }
 
+fn whole_account(tenant: &Tenant) -> Vec<(Index, String)> {
+    vec![(BY_ACTIVITY, tenant.account().to_string())]
+}
+
 /// The lists on which everything stands that somebody may see ([`Viewer::may_see`]).
 fn lists(tenant: &Tenant, viewer: &Viewer) -> Vec<(Index, String)> {
     match viewer {
-        Viewer::Staff { .. } | Viewer::Client { role: ClientRole::Manager, .. } => {
-            vec![(BY_ACTIVITY, tenant.account().to_string())]
-        }
+        Viewer::Staff { .. } | Viewer::Client { role: ClientRole::Manager, .. } => whole_account(tenant),
         Viewer::Client { role: ClientRole::Member | ClientRole::Billing, user, contact } => {
             let named = contact.map(|contact| (BY_CONTACT, contact_partition(tenant.account(), contact)));
             named.into_iter().chain([(BY_RAISER, raiser_partition(tenant.account(), user))]).collect()

@@ -30,7 +30,7 @@ pub async fn billed_by_the_month(world: &World) -> Contract {
     let provisions = Provisions { billed_by: BilledBy::Month, ..Provisions::default() };
     let valid_from = "2026-10-01".parse().unwrap();
     let monthly = Contract { provisions, valid_from, version: 2, ..contract() };
-    world.store.save_contract(&monthly).await.unwrap();
+    world.store.save_contract(&monthly, &world.bill_changed()).await.unwrap();
     let [november, _] = time_entries();
     let worked_on = "2026-10-31".parse().unwrap();
     let case = world.case(closed_case()).await;
@@ -46,7 +46,7 @@ pub async fn billed_by_the_month(world: &World) -> Contract {
         hours: Some(october),
         before: None,
     };
-    world.store.save_lines(&case, &[in_october], &event).await.unwrap();
+    world.store.save_lines(&case, &[in_october], &[event]).await.unwrap();
     monthly
 }
 

@@ -190,7 +190,7 @@ pub async fn case_t04_refuses_foreign_references(sample: &Sample) {
         account: crate::world::other_account(),
         ..crate::world::contract()
     };
-    world.store.save_contract(&foreign).await.unwrap();
+    world.store.save_contract(&foreign, &world.bill_changed()).await.unwrap();
     let answer = sample.run().await;
     assert_refused(&answer, 400, "invalid-request");
     assert_eq!(

@@ -142,7 +142,8 @@ pub async fn case_w21_moves_a_contract(sample: &Sample) {
     let world = &sample.world;
     let salesforce_id: SalesforceId = BRIGHTWATER.contract_id.parse().unwrap();
     let id = ContractId::of_salesforce(&salesforce_id);
-    world.store.save_contract(&Contract { id, salesforce_id, ..contract() }).await.unwrap();
+    let theirs = Contract { id, salesforce_id, ..contract() };
+    world.store.save_contract(&theirs, &world.bill_changed()).await.unwrap();
     all_done(sample).await;
     assert_eq!(world.store.contract(&world.tenant(), id).await.unwrap(), None);
     let other = Tenant::of_case(&Case { account: other_account(), ..world.case(open_case()).await });
@@ -153,7 +154,7 @@ pub async fn case_w21_moves_a_contract(sample: &Sample) {
 pub async fn case_w21_moves_an_expense(sample: &Sample) {
     let world = &sample.world;
     let paid = paid_for(world, BRIGHTWATER.id, "USD").await;
-    world.store.save_expense(&outlay(paid.clone())).await.unwrap();
+    world.store.save_expense(&outlay(paid.clone()), &world.bill_changed()).await.unwrap();
     all_done(sample).await;
     assert_eq!(world.store.expense(&world.tenant(), paid.salesforce_id).await.unwrap(), None);
     let other = Tenant::of_case(&Case { account: other_account(), ..world.case(open_case()).await });

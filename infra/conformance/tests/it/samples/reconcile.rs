@@ -80,7 +80,7 @@ pub async fn refuses_who_is_no_client(sample: &Sample) {
 pub async fn finds_what_differs(sample: &Sample) {
     let world = &sample.world;
     let paid = queues::paid_for(world, NORDHAVEN.id, "EUR").await;
-    world.store.save_expense(&queues::outlay(paid)).await.unwrap();
+    world.store.save_expense(&queues::outlay(paid), &world.bill_changed()).await.unwrap();
     all_done(sample).await;
     let run = the_run(world).await;
     assert_eq!(run.state, RunState::Done);

@@ -171,13 +171,13 @@ fn what_is_logged_after_a_bill_is_on_the_next_and_nothing_is_on_two() {
         })
         .unwrap()
     };
-    let positions = |bill: Bill| Positions { lines: bill.lines, derivation: bill.derivation, retainer: None };
     let of_case = |entries: &[&TimeEntry], billed: &Billed| {
         let done = done(entries.iter().map(|entry| (*entry).clone()).collect());
         agreements.of_case(&a_case(), closed_at, done, billed).unwrap().unwrap()
     };
     let mut billed = Billed::default();
-    billed.add(&positions(bill(&of_case(&[&first], &billed))));
+    let derivation = bill(&of_case(&[&first], &billed)).derivation;
+    billed.add(&derivation);
     assert!(of_case(&[&first], &billed).is_empty());
     let next = of_case(&[&first, &late], &billed).as_part(1);
     assert_eq!(ids(&next), [late.id]);
@@ -224,6 +224,6 @@ fn hours_logged_late_are_on_the_next_months_bill_and_what_was_before_is_not() {
         before: &Carry::default(),
     })
     .unwrap();
-    billed.add(&Positions { lines: bill.lines, derivation: bill.derivation, retainer: bill.retainer });
+    billed.add(&bill.derivation);
     assert_eq!(of("2026-09-01", &billed), [entries[2].id]);
 }

@@ -8,7 +8,10 @@ use super::{
     scenarios::{Scenario, clauses_in, currency, months, scenario, time_entries},
     *,
 };
-use crate::{CreditNoteId, people::Account};
+use crate::{
+    CreditNoteId,
+    people::{Account, InvoiceReaders},
+};
 
 pub(super) fn account() -> Account {
     Account {
@@ -16,6 +19,7 @@ pub(super) fn account() -> Account {
         salesforce_id: salesforce_id(5),
         name: "Nordhaven".to_owned(),
         address: vec![],
+        invoice_readers: InvoiceReaders::default(),
         version: 1,
     }
 }
