@@ -5,6 +5,7 @@ mod assignment;
 mod cases;
 mod clauses;
 mod credits;
+mod previews;
 mod properties;
 mod reported_bugs;
 mod scenarios;
