@@ -10,8 +10,8 @@ use portico_domain::{
     },
     cases::{Case, Status},
     contracts::{
-        AfterHoursClause, Contract, DiscountClause, IncrementClause, PrepaidHours,
-        Provisions, Rate, RetainerClause,
+        AfterHoursClause, Contract, DiscountClause, IncrementClause, PrepaidHours, Provisions, Rate,
+        RetainerClause,
     },
     people::{Account, InvoiceReaders},
 };

@@ -84,9 +84,8 @@ fn what_is_dated_ahead_does_not_make_the_days_so_far_longer() {
     let contract = monthly(|simple| simple);
     let so_far = [entry(1, "2026-11-03", 60)];
     let ahead = [entry(1, "2026-11-03", 60), entry(2, "2026-11-27", 60)];
-    let net_of = |entries: &[TimeEntry]| {
-        forecast_on(&contract, entries, "2026-11-13").unwrap().bill.net.minor()
-    };
+    let net_of =
+        |entries: &[TimeEntry]| forecast_on(&contract, entries, "2026-11-13").unwrap().bill.net.minor();
     assert_eq!(net_of(&ahead), net_of(&so_far) + 10_000, "an hour more, and no more than that");
 }
 
@@ -144,9 +143,8 @@ fn what_is_left_is_what_bills_left() {
         Standing::of(&clauses, carry, None, (Period::of(day(period)), day("2026-11-22"))).unwrap()
     };
     let nothing_billed = on(&Carry::default(), NOVEMBER);
-    let left = |standing: &Standing| {
-        standing.blocks.iter().map(|left| (left.block, left.left)).collect::<Vec<_>>()
-    };
+    let left =
+        |standing: &Standing| standing.blocks.iter().map(|left| (left.block, left.left)).collect::<Vec<_>>();
     // One has expired and one is not bought yet; the one that expires comes first.
     assert_eq!(left(&nothing_billed), [(salesforce_id(12), 120), (salesforce_id(11), 120)]);
     let cap = nothing_billed.cap.unwrap();
