@@ -182,10 +182,8 @@ impl Look<'_> {
         let found = found.map_err(cursor_refused)?;
         let ids: Vec<CaseId> = found.items.iter().map(|case| case.case).collect();
         let cases = self.books.cases(&ids).await.map_err(failed)?;
-        let contracts = match is_first {
-            true => self.books.contracts(&contracts).await.map_err(failed)?,
-            false => Vec::new(),
-        };
+        let contracts =
+            if is_first { self.books.contracts(&contracts).await.map_err(failed)? } else { Vec::new() };
         let reference = |contract: &&Contract| ContractReference {
             id: contract.id.to_string(),
             name: contract.name.clone(),
@@ -225,7 +223,7 @@ impl Look<'_> {
     }
 
     fn case_view(&self, preview: &CasePreview) -> CasePreviewView {
-        let CasePreview { case, stands } = preview;
+        let CasePreview { case, stands, .. } = preview;
         match stands {
             CaseStands::Priced(prepared, left) => {
                 let contract = Some(prepared.contract.id.to_string());
@@ -262,14 +260,14 @@ impl Look<'_> {
     }
 }
 
-/// Whether an open case has a bill of its own to come, of this contract if it is asked for one.
+/// Whether an open case, on which something was done, has a bill of its own to come, of this contract if it is asked for one.
 fn is_open_bill(preview: &CasePreview, only: Option<ContractId>) -> bool {
     let contract = match &preview.stands {
         CaseStands::Priced(prepared, _) => Some(prepared.contract.id),
         CaseStands::Unpriced(unpriced) => contract_of(unpriced),
         CaseStands::Nothing | CaseStands::ByMonth | CaseStands::Invoiced(_) => return false,
     };
-    only.is_none() || contract == only
+    preview.has_work && (only.is_none() || contract == only)
 }
 
 /// The contract that stands in the way.

@@ -349,8 +349,8 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
         target: Target::Account,
         cells: [list(200), list(200), list(200), staff_list(200), staff_list(200)],
     };
-    let invoices = Row {
-        operation: "GET /invoices",
+    let invoices = |operation| Row {
+        operation,
         target: Target::Account,
         cells: [no_list(), list(200), list(200), staff_list(200), staff_list(200)],
     };
@@ -407,7 +407,8 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
             "Lists and exports of an account",
             vec![
                 cases,
-                invoices,
+                invoices("GET /invoices"),
+                invoices("GET /billing/preview"),
                 staffs_list("POST /invoices", 201),
                 staffs_list("GET /invoices/drafts", 200),
                 managers_list("GET /files/usage"),
@@ -424,6 +425,28 @@ pub fn groups() -> Vec<(&'static str, Vec<Row>)> {
                 clients("POST /live/tickets", 201),
             ],
         ),
+    ]
+}
+
+/// What is different for members of an account that lets its members see its money, in the groups of the document. Whatever
+/// is not here is as in [`groups`], and so is everybody else.
+#[must_use]
+pub fn groups_where_members_see_invoices() -> Vec<(&'static str, Vec<Row>)> {
+    let record = |operation, status| Row {
+        cells: [whole_account(status), Vec::new(), Vec::new(), Vec::new(), Vec::new()],
+        ..invoice(operation, status)
+    };
+    let all = |operation| Row {
+        operation,
+        target: Target::Account,
+        cells: [list(200), Vec::new(), Vec::new(), Vec::new(), Vec::new()],
+    };
+    vec![
+        (
+            "One invoice",
+            vec![record("GET /invoices/{invoiceId}", 200), record("GET /invoices/{invoiceId}/pdf", 303)],
+        ),
+        ("Lists of an account", vec![all("GET /invoices"), all("GET /billing/preview")]),
     ]
 }
 
@@ -492,6 +515,14 @@ pub fn document() -> String {
         }
     }
     text.push_str(
+        "\n## Where an account's members see its invoices\n\nThe consultancy says so in Salesforce, account by account. Then \
+        this is what members get; everything else stands as above, and so does everybody else.\n",
+    );
+    for (title, rows) in groups_where_members_see_invoices() {
+        let _ = write!(text, "\n### {title}\n");
+        table_of(&mut text, &rows, "Client", &[Role::Member]);
+    }
+    text.push_str(
         "\n## Without access\n\nThe same for every operation above.\n\n| Token | Answer |\n|---|---|\n",
     );
     for token in Token::ALL {
@@ -502,20 +533,22 @@ pub fn document() -> String {
 }
 
 fn table(text: &mut String, rows: &[Row], staff: bool) {
-    let Some(first) = rows.first() else { return };
-    let roles = || Role::ALL.into_iter().filter(move |role| role.is_staff() == staff);
-    let side = if staff { "Staff" } else { "Client" };
-    let Some(role) = roles().next() else { return };
-    let columns = Relation::of(first.target, role);
+    let roles: Vec<Role> = Role::ALL.into_iter().filter(|role| role.is_staff() == staff).collect();
+    table_of(text, rows, if staff { "Staff" } else { "Client" }, &roles);
+}
+
+fn table_of(text: &mut String, rows: &[Row], side: &str, roles: &[Role]) {
+    let (Some(first), Some(role)) = (rows.first(), roles.first()) else { return };
+    let columns = Relation::of(first.target, *role);
     let _ = write!(text, "\n| Operation | {side} |");
     for relation in columns {
         let _ = write!(text, " {} |", relation.name(first.target));
     }
     let _ = writeln!(text, "\n|---|---|{}", "---|".repeat(columns.len()));
     for row in rows {
-        for role in roles() {
+        for role in roles {
             let _ = write!(text, "| `{}` | {} |", row.operation, role.name());
-            for (_, cell) in row.cells(role) {
+            for (_, cell) in row.cells(*role) {
                 let _ = write!(text, " {cell} |");
             }
             text.push('\n');
@@ -559,6 +592,7 @@ const BEYOND: &str = "
 | Files for some | A file for managers or for named people is for everybody else not there: not on the list, the timeline, in comments, nor by its id. What is on its way is its uploader's alone, and what is deleted nobody downloads. |
 | Links of the store | Work as they were given, for the time that they say, and not with another key, method or parameter. |
 | Live connection | Opens with an own ticket, once, within its minute; tells of a record only who may see it, and never what it says. |
+| Money | Hours that are logged in Salesforce reach within 2 s who may see money, as the word that the bill has changed, and nobody else. Where members see invoices, they hear it and find the invoice on the timeline; where they do not any more, neither. |
 | Leaving | Who is deactivated, or moves to another account, is refused by the next request and cut off by the next push. |
 | Words | Every record has words of its own; no answer to anybody else contained them, and none at all an internal remark. |
 | Effects | After everything that was refused, the records and what is announced of them are what they were before. |
@@ -573,7 +607,7 @@ Functions in `infra/conformance/tests/isolation`:
 | T02 foreign user edited | No operation edits a user. |
 | T03 look-up through the user, not the tenant | `case_t09_who_leaves_is_out_at_once`: own cases of the account before are gone after the move |
 | T04 foreign id in a body | `case_t04_foreign_ids_in_bodies_are_as_good_as_none` |
-| T05 live channel | `case_t05_news_reach_who_may_see_the_record`, `case_t05_tickets_open_one_connection` |
+| T05 live channel | `case_t05_news_reach_who_may_see_the_record`, `case_t05_the_next_bill_reaches_who_may_see_money`, `case_t05_tickets_open_one_connection` |
 | T06 lists, filters, cursors as oracle | `case_t06_lists_hold_what_one_may_see`, `case_t06_filters_tell_nothing`, `case_t06_cursors_stay_in_own_lists` |
 | T07 links of files | `case_t07_links_work_only_as_given` |
 | T08 internal remarks, words of others | `Scene::assert_discreet`, on every answer; `case_t08_files_are_for_whom_they_are` |

@@ -60,6 +60,9 @@ pub enum Unpriced {
     After(Period),
 }
 
+/// A bill and what is left of its contract after it, or why there is none.
+type Priced = Result<(Prepared, Standing), Unpriced>;
+
 /// The bill of a month, as it stands.
 #[derive(Debug)]
 pub struct MonthPreview {
@@ -96,6 +99,8 @@ impl ContractPreview {
 pub struct CasePreview {
     /// The case.
     pub case: Case,
+    /// Whether something was done on it. A bill may have more on it than what was done: the first one charges prepaid hours.
+    pub has_work: bool,
     /// How it stands.
     pub stands: CaseStands,
 }
@@ -253,7 +258,7 @@ impl<'a> Books<'a> {
         agreed: Agreed<'_>,
         month: Month,
         balance: &ContractBalance,
-    ) -> Result<(Result<(Prepared, Standing), Unpriced>, Option<Forecast>), BillingError> {
+    ) -> Result<(Priced, Option<Forecast>), BillingError> {
         let contract = agreed.contract;
         let today = contract.day_of(self.now);
         let Month { period, earliest, done, billed } = month;
@@ -287,8 +292,8 @@ impl<'a> Books<'a> {
             .map(|id| async move {
                 let case = self.store.case(self.tenant, id).await?.filter(|case| case.withdrawn.is_none());
                 let Some(case) = case else { return Ok::<_, BillingError>(None) };
-                let stands = self.of_case(agreements, &case).await?;
-                Ok(Some(CasePreview { case, stands }))
+                let (has_work, stands) = self.of_case(agreements, &case).await?;
+                Ok(Some(CasePreview { case, has_work, stands }))
             })
             .buffered(CASES_AT_ONCE)
             .try_collect()
@@ -296,7 +301,12 @@ impl<'a> Books<'a> {
         Ok(found.into_iter().flatten().collect())
     }
 
-    async fn of_case(&self, agreements: &Agreements<'_>, case: &Case) -> Result<CaseStands, BillingError> {
+    /// How a case stands, and whether something was done on it.
+    async fn of_case(
+        &self,
+        agreements: &Agreements<'_>,
+        case: &Case,
+    ) -> Result<(bool, CaseStands), BillingError> {
         let (entries, expenses) = futures::join!(
             self.store.time_entries(self.tenant, case.id),
             self.store.expenses(self.tenant, case.id)
@@ -304,29 +314,30 @@ impl<'a> Books<'a> {
         let done = readable(entries.and_then(|entries| Ok(Done { entries, expenses: expenses? })))?;
         let done = match done {
             Ok(done) => done,
-            Err(unpriced) => return Ok(CaseStands::Unpriced(unpriced)),
+            Err(unpriced) => return Ok((true, CaseStands::Unpriced(unpriced))),
         };
-        let nothing_done = !done.entries.iter().any(|entry| entry.is_shown())
-            && !done.expenses.iter().any(|outlay| outlay.is_billed());
+        let was_done = done.entries.iter().any(|entry| entry.is_shown())
+            || done.expenses.iter().any(|outlay| outlay.is_billed());
         let completed_at = case.closed_at.filter(|_| case.status.closed).unwrap_or(self.now);
         let contracts = &self.contracts;
         let (billed, parts) =
             bills_of_case(self.store, self.tenant, case.id, contracts, Voided::StaysBilled).await?;
         let assigned = match agreements.of_case(case, completed_at, done, &billed) {
             Ok(Some(assigned)) => assigned,
-            Ok(None) if nothing_done => return Ok(CaseStands::Nothing),
-            Ok(None) => return Ok(CaseStands::ByMonth),
+            Ok(None) if was_done => return Ok((true, CaseStands::ByMonth)),
+            Ok(None) => return Ok((false, CaseStands::Nothing)),
             // Without a contract nothing is owed for nothing.
-            Err(AssignmentError::NoContract(_)) if nothing_done => return Ok(CaseStands::Nothing),
-            Err(error) => return Ok(CaseStands::Unpriced(error.into())),
+            Err(AssignmentError::NoContract(_)) if !was_done => return Ok((false, CaseStands::Nothing)),
+            Err(error) => return Ok((was_done, CaseStands::Unpriced(error.into()))),
         };
         let last = parts.iter().next_back().filter(|_| assigned.is_empty());
         if let Some((contract, count)) = last {
             let scope = Scope::Case { case: case.id, closed_on: Date::MIN, part: count.saturating_sub(1) };
-            return Ok(CaseStands::Invoiced(InvoiceId::of(case.account, *contract, scope)));
+            return Ok((true, CaseStands::Invoiced(InvoiceId::of(case.account, *contract, scope))));
         }
         let part = parts.get(&assigned.contract.id).copied().unwrap_or_default();
         let assigned = assigned.as_part(part);
+        let has_work = was_done || !assigned.deliveries.is_empty();
         let balance = self.store.balance(self.tenant, assigned.contract.id).await?;
         let today = assigned.contract.day_of(self.now);
         let prepared = priced(&assigned, self.account.clone(), Some(case.clone()), balance);
@@ -336,12 +347,12 @@ impl<'a> Books<'a> {
         }))?;
         let (prepared, standing) = match prepared {
             Ok(found) => found,
-            Err(unpriced) => return Ok(CaseStands::Unpriced(unpriced)),
+            Err(unpriced) => return Ok((has_work, CaseStands::Unpriced(unpriced))),
         };
         if prepared.bill.is_empty() {
-            return Ok(CaseStands::Nothing);
+            return Ok((has_work, CaseStands::Nothing));
         }
-        Ok(CaseStands::Priced(Box::new(prepared), standing))
+        Ok((has_work, CaseStands::Priced(Box::new(prepared), standing)))
     }
 }
 

@@ -154,6 +154,31 @@ fn paths(scene: &Scene, row: &Row, role: Role, relation: Relation) -> Vec<(Strin
     ids.into_iter().map(|id| (address(&id, account.as_deref()), Some(twin.clone()))).collect()
 }
 
+/// What members are promised where the account lets them see its money.
+pub async fn assert_members_see_invoices(scene: &Scene) {
+    let jonas = scene.caller(Role::Member);
+    let rows = isolation::groups_where_members_see_invoices().into_iter().flat_map(|(_, rows)| rows);
+    for row in rows {
+        for (relation, cell) in row.cells(Role::Member) {
+            let mut missing = None;
+            for (path, twin) in paths(scene, &row, Role::Member, relation) {
+                let answer = scene.ask(jonas, row.operation, &path, None).await;
+                match cell {
+                    Cell::Allowed(status) => assert_eq!(answer.status, status, "{path}: {}", answer.text),
+                    Cell::Refused(kind) | Cell::RefusedThoughSeen(kind) => {
+                        answer.assert_problem(kind.status().as_u16(), kind.slug(), &path);
+                        let Some(twin) = twin else { continue };
+                        if missing.is_none() {
+                            missing = Some(scene.ask(jonas, row.operation, &twin, None).await.anonymous());
+                        }
+                        assert_eq!(Some(answer.anonymous()), missing, "{path}");
+                    }
+                }
+            }
+        }
+    }
+}
+
 fn all_cells() -> impl Iterator<Item = (Row, Role, Relation, Cell)> {
     isolation::rows().flat_map(|row| {
         let cells: Vec<_> = Role::ALL

@@ -20,7 +20,7 @@ use crate::{
     scene::{Person, Scene, claims, signed},
 };
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// How long news may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -46,13 +46,13 @@ async fn ticket(scene: &Scene, person: &Person) -> String {
     answer.json()["ticket"].as_str().unwrap().to_owned()
 }
 
-async fn listen(scene: &Scene, person: &Person) -> Socket {
+pub async fn listen(scene: &Scene, person: &Person) -> Socket {
     let ticket = ticket(scene, person).await;
     connect(scene, &format!("?ticket={ticket}")).await.unwrap()
 }
 
 /// Waits for a message about a record.
-async fn hear(socket: &mut Socket, about: &str) -> Vec<String> {
+pub async fn hear(socket: &mut Socket, about: &str) -> Vec<String> {
     let mut heard = Vec::new();
     let listening = async {
         while let Some(Ok(message)) = socket.next().await {
@@ -70,7 +70,7 @@ async fn hear(socket: &mut Socket, about: &str) -> Vec<String> {
 }
 
 /// Everything that has come by now.
-async fn rest(socket: &mut Socket) -> Vec<String> {
+pub async fn rest(socket: &mut Socket) -> Vec<String> {
     let mut heard = Vec::new();
     while let Ok(Some(Ok(message))) = tokio::time::timeout(QUIET, socket.next()).await {
         if let Message::Text(text) = message {

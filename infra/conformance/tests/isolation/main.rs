@@ -9,6 +9,7 @@
     reason = "clippy allows these in test functions only, and the harness has helpers"
 )]
 
+mod bills;
 mod cells;
 mod client;
 mod files;
@@ -59,6 +60,8 @@ async fn the_matrix_holds() {
     scene.at_rest().await;
     live::case_t05_tickets_open_one_connection(&scene).await;
     live::case_t05_news_reach_who_may_see_the_record(&scene).await;
+    bills::case_t05_the_next_bill_reaches_who_may_see_money(&scene).await;
+    bills::members_see_money_where_the_account_says_so(&scene).await;
     live::case_t09_who_leaves_is_out_at_once(&scene).await;
     scene.stop().await;
 }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -74,6 +75,8 @@ pub struct Scene {
     pub belongings: BTreeMap<&'static str, Belongings>,
     /// By the name of who asked for them.
     pub archives: BTreeMap<&'static str, String>,
+    /// Whether Nordhaven lets its members see its money at the moment.
+    pub members_see_invoices: AtomicBool,
     /// A person who has left, by a token that is still good.
     pub leaver: String,
     /// A user without membership, by a good token.
@@ -132,7 +135,19 @@ impl Scene {
         let token = |user: &str| signed(&cloud, &claims(pool, user));
         let (leaver, unknown) = (token(LEAVER), token(UNKNOWN));
         let (belongings, archives) = (BTreeMap::new(), BTreeMap::new());
-        let mut scene = Self { cloud, options, http, store, people, belongings, archives, leaver, unknown };
+        let members_see_invoices = AtomicBool::new(false);
+        let mut scene = Self {
+            cloud,
+            options,
+            http,
+            store,
+            people,
+            belongings,
+            archives,
+            members_see_invoices,
+            leaver,
+            unknown,
+        };
         scene.furnish().await;
         scene.at_rest().await;
         scene
@@ -208,9 +223,16 @@ impl Scene {
             let own = person.is_some_and(|person| person.name == *owner);
             let sees_cases =
                 same_account && (own || !matches!(role, Some(Role::Member | Role::Billing) | None));
-            let sees_invoices = same_account && !matches!(role, Some(Role::Member) | None);
-            // An invoice names the case that it bills.
-            let of_invoices = sees_invoices && request.path.starts_with("/invoices");
+            let members_do = self.members_see_invoices.load(Ordering::SeqCst);
+            let sees_invoices = same_account
+                && match role {
+                    Some(Role::Member) => members_do,
+                    Some(Role::Manager | Role::Billing | Role::Agent | Role::Admin) => true,
+                    None => false,
+                };
+            // An invoice names the case that it bills, and so does what is not an invoice yet.
+            let of_money = ["/invoices", "/billing"].iter().any(|path| request.path.starts_with(path));
+            let of_invoices = sees_invoices && of_money;
             for (words, may_see) in
                 [(&theirs.case_words, sees_cases || of_invoices), (&theirs.invoice_words, of_invoices)]
             {

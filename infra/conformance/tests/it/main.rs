@@ -44,6 +44,7 @@ mod mirror;
 mod outage;
 mod outbox;
 mod permissions;
+mod previews;
 mod reconcile;
 mod records;
 mod refusals;

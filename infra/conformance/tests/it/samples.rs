@@ -11,7 +11,8 @@ mod file_access;
 mod files;
 mod http;
 mod live;
-mod queues;
+mod previews;
+pub mod queues;
 mod reconcile;
 mod relay;
 mod shapes;
@@ -60,6 +61,10 @@ samples! {
     audit_trail_page => http::shows_the_audit_trail;
     billing_cycles_begin => billing::begins_to_count_months;
     billing_cycles_due => billing::finds_a_month_that_is_over;
+    billing_preview_account => previews::shows_months;
+    billing_preview_case => previews::shows_a_case;
+    billing_preview_foreign_contract => previews::case_t12_hides_a_foreign_contract;
+    billing_preview_member => previews::refuses_a_member;
     case_archives_colleagues => archives::case_t12_hides_a_colleagues_archive;
     case_archives_overdue => archives::says_what_nobody_finished;
     case_archives_ready => archives::leads_to_an_archive;
@@ -93,6 +98,7 @@ samples! {
     case_submission_refused_fields => http::refuses_fields;
     case_submission_staged_file => http::raises_a_case_with_a_staged_file;
     case_submission_without_key => http::case_i01_refuses_without_a_key;
+    event_relay_bill_changed => previews::case_t05_tells_who_may_see_money;
     event_relay_case_changed => relay::case_t05_tells_those_who_may_know;
     event_relay_work_for_queues => relay::hands_over_to_queues;
     file_changes_delete => file_access::deletes_a_file;

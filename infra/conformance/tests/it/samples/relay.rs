@@ -89,7 +89,7 @@ pub async fn hands_over_to_queues(sample: &Sample) {
 async fn the_samples_images_are_what_the_store_writes() {
     let world = World::start().await;
     let mut images = 0;
-    for name in ["event-relay-case-changed", "event-relay-work-for-queues"] {
+    for name in ["event-relay-bill-changed", "event-relay-case-changed", "event-relay-work-for-queues"] {
         let event: Value = serde_json::from_str(&text(name)).unwrap();
         for record in event["Records"].as_array().unwrap() {
             let image: Item = serde_json::from_value(record["dynamodb"]["NewImage"].clone()).unwrap();
@@ -101,5 +101,5 @@ async fn the_samples_images_are_what_the_store_writes() {
             assert_eq!(outbox::item(&world.stack, &fact).await, image, "{name}");
         }
     }
-    assert_eq!(images, 5);
+    assert_eq!(images, 6);
 }

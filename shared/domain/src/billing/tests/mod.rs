@@ -6,6 +6,7 @@ mod cases;
 mod clauses;
 mod credits;
 mod disputes;
+mod previews;
 mod properties;
 mod reported_bugs;
 mod scenarios;
