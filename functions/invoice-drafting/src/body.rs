@@ -7,7 +7,6 @@ use portico_domain::{
     text::Line,
 };
 use portico_http::{FieldCode, Fields, Problem, Unfit, views::DraftSummaryView};
-use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -158,11 +157,13 @@ impl CreditBody {
     }
 }
 
-/// An amount, if it is one of the currency and not rounded.
+/// An amount, if it is one of the currency, written in digits and not rounded.
 fn read_amount(text: &str, currency: Currency) -> Option<Money> {
-    let exact: Decimal = text.parse().ok()?;
-    let money = Money::rounded(exact, currency).ok()?;
-    (money.to_decimal() == exact && money.minor() > 0).then_some(money)
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
+    let money = Money::exact(text.parse().ok()?, currency).ok()?;
+    (money.minor() > 0).then_some(money)
 }
 
 #[cfg(test)]

@@ -99,7 +99,6 @@ pub async fn case_t05_the_next_bill_reaches_who_may_see_money(scene: &Scene) {
         }
     }
     assert!(times.iter().any(|time| *time < WITHIN), "{times:?}");
-    println!("from the agent's saving to both browsers: {times:?}");
     for (name, socket) in &mut untold {
         let heard = rest(socket).await;
         assert!(!heard.iter().any(|news| tells_of_bill(news)), "{name}: {heard:?}");
@@ -110,6 +109,7 @@ pub async fn case_t05_the_next_bill_reaches_who_may_see_money(scene: &Scene) {
     let minutes = 25 * times.len();
     assert_eq!(seen["bill"]["time"]["worked_minutes"], minutes, "{seen}");
     assert_eq!(preview(scene, "mara", case).await, seen);
+    assert_others_are_not_there(scene).await;
 
     // The invoice that this case becomes says what the preview said.
     let closing = "POST /cases/{caseId}/close";
@@ -142,6 +142,23 @@ async fn let_members_see(scene: &Scene, invoice_readers: InvoiceReaders) {
     scene.store.save_account(&Account { invoice_readers, version, ..before }).await.unwrap();
 }
 
+/// Case T12: what is another account's is not there, whichever way it is asked for.
+async fn assert_others_are_not_there(scene: &Scene) {
+    let priya = scene.tenant(scene.person("priya").account.unwrap()).await;
+    let contract = scene.store.contracts(&priya).await.unwrap().remove(0).id.to_string();
+    let case = scene.belongings["priya"].case.to_string();
+    for (name, foreign, missing) in [
+        ("contract", contract, "ctr_01993b8e5c6a7d2f8b1e4a9c0d3f6e72"),
+        ("case", case, "case_01993b8e5c6a7d2f8b1e4a9c0d3f6e72"),
+    ] {
+        let ask =
+            async |id: &str| scene.get(scene.person("ines"), &format!("/billing/preview?{name}={id}")).await;
+        let (foreign, missing) = (ask(&foreign).await, ask(missing).await);
+        foreign.assert_problem(404, "not-found", name);
+        assert_eq!(foreign.anonymous(), missing.anonymous(), "{name}");
+    }
+}
+
 /// The lines of a case's timeline, by what happened.
 async fn happened(scene: &Scene, name: &str, case: CaseId) -> BTreeSet<String> {
     let timeline = scene.get(scene.person(name), &format!("/cases/{case}/timeline")).await.json();
@@ -155,7 +172,7 @@ pub async fn members_see_money_where_the_account_says_so(scene: &Scene) {
     let jonas = scene.person("jonas");
     assert!(!happened(scene, "jonas", theirs.case).await.contains("invoiced"));
     assert!(happened(scene, "mara", theirs.case).await.contains("invoiced"));
-    let mut sockets = vec![listen(scene, jonas).await, listen(scene, scene.person("daniel")).await];
+    let mut sockets = [listen(scene, jonas).await, listen(scene, scene.person("daniel")).await];
 
     let_members_see(scene, InvoiceReaders::Everybody).await;
     assert_members_see_invoices(scene).await;

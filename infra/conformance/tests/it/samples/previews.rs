@@ -1,5 +1,6 @@
 //! Bills before they are bills.
 
+use portico_domain::contracts::Contract;
 use portico_store::Person;
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use super::{
 };
 use crate::{
     stack::now,
-    world::{MANAGER, MEMBER, account, closed_case, user},
+    world::{MANAGER, MEMBER, account, closed_case, contract, other_account, user},
 };
 
 /// October is over and not billed yet, November runs; both are of one contract.
@@ -49,6 +50,10 @@ pub async fn shows_a_case(sample: &Sample) {
 }
 
 pub async fn case_t12_hides_a_foreign_contract(sample: &Sample) {
+    let world = &sample.world;
+    let id = "ctr_000000000000700080000000000000ff".parse().unwrap();
+    let foreign = Contract { id, account: other_account(), ..contract() };
+    world.store.save_contract(&foreign, &world.bill_changed()).await.unwrap();
     assert_refused(&sample.run().await, 404, "not-found");
 }
 
