@@ -4,7 +4,7 @@
 use futures::future::BoxFuture;
 use portico_domain::{
     EntryId, InvoiceId,
-    billing::{Draft, Invoice, Issuing, Positions, TimeEntry},
+    billing::{self, Carry, Draft, Fingerprint, Input, Invoice, Issuing, Positions, Scope, TimeEntry},
     cases::{Case, Happening},
 };
 use portico_salesforce::{Pace, Soql};
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::{
     commands::{Answer, Effects, Request, marked_case},
     stack::now,
-    world::{AGENT, World, account, company, time_entries, user},
+    world::{AGENT, World, account, company, contract, time_entries, user},
 };
 
 /// Writes a record that nobody is told of.
@@ -54,6 +54,13 @@ async fn prepared(world: &World, case: &Case) -> portico_billing::Prepared {
     portico_billing::of_case(&world.store, &world.tenant(), case.id, completion).await.unwrap().unwrap()
 }
 
+/// The first bill of a case.
+fn first_bill(case: &Case) -> (InvoiceId, Scope) {
+    let closed_on = contract().day_of(case.closed_at.unwrap());
+    let scope = Scope::Case { case: case.id, closed_on, part: 0 };
+    (InvoiceId::of(account(), contract().id, scope), scope)
+}
+
 fn of(answer: &Answer, name: &str) -> InvoiceId {
     answer.body[name].as_str().unwrap().parse().unwrap()
 }
@@ -84,17 +91,29 @@ pub fn drafted_invoices<'a>(world: &'a World, marker: &'a str, answer: &'a Answe
 pub fn issue_invoice<'a>(world: &'a World, marker: &'a str) -> BoxFuture<'a, Request> {
     Box::pin(async move {
         let case = billed_case(world, marker, "issue").await;
-        let prepared = prepared(world, &case).await;
-        let id = prepared.id();
-        let fingerprint = prepared.fingerprint().unwrap();
+        let (id, scope) = first_bill(&case);
+        // Once it is issued nobody prices it any more: it is priced here, whatever became of it.
+        let agreement = contract().agreement().unwrap();
+        let entries = world.store.time_entries(&world.tenant(), case.id).await.unwrap();
+        let bill = billing::price(Input {
+            agreement: &agreement,
+            scope,
+            earliest: None,
+            entries: &entries,
+            expenses: &[],
+            deliveries: &[],
+            before: &Carry::default(),
+        });
+        let bill = bill.unwrap();
+        let fingerprint = Fingerprint::of(&bill).unwrap();
         if let (0, None) = bills(world, id).await {
             let draft = Draft {
                 id,
                 account: account(),
-                contract: prepared.contract.id,
-                scope: prepared.scope,
+                contract: contract().id,
+                scope,
                 fingerprint: fingerprint.clone(),
-                gross: prepared.bill.gross,
+                gross: bill.gross,
                 drafted_by: user(AGENT),
                 drafted_at: now(),
                 version: 1,
@@ -144,11 +163,11 @@ pub async fn in_salesforce(world: &World, invoice: &Invoice) -> Vec<Value> {
 
 /// The invoice of a case, as it stands; issued if it is not there yet.
 pub async fn invoiced(world: &World, case: &Case) -> (Invoice, Positions) {
-    let prepared = prepared(world, case).await;
-    if let (_, Some(invoice)) = bills(world, prepared.id()).await {
+    if let (_, Some(invoice)) = bills(world, first_bill(case).0).await {
         let positions = world.store.positions(&invoice).await.unwrap();
         return (invoice, positions);
     }
+    let prepared = prepared(world, case).await;
     let issuing = Issuing {
         contract: prepared.contract.id,
         clauses: &prepared.clauses,

@@ -1,14 +1,20 @@
 //! A stack with an org and a client company in it, and functions that run with nothing but what `template.yaml`
 //! gives them. The ids are those of the files in `events/`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use fake_salesforce::{FakeSalesforce, demo::NORDHAVEN};
 use lambda_runtime::{Context, LambdaEvent};
 use portico_aws::{BootError, Cloud, Function, Settings};
 use portico_billing::Completion;
 use portico_domain::{
-    AccountId, CaseId, Clock, ContractId, EntryId, FileId, SalesforceId, UserId,
+    AccountId, CaseId, Clock, ContractId, EntryId, EventId, FileId, SalesforceId, UserId,
     billing::{Invoice, Particulars, TimeEntry},
     cases::{Author, Case, CaseFilter, CaseSummary, Reading, Side, Status, TimelineEntry},
     contracts::{Contract, Provisions},
@@ -26,7 +32,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     guard::{Grant, Guard},
-    stack::{ACCOUNT, REGION, Stack, now},
+    stack::{ACCOUNT, REGION, Stack, now, predictable},
     steps::{OrgTap, Steps},
     template::Statement,
 };
@@ -346,9 +352,13 @@ impl World {
         store.save_file(&declared(pending_file())).await.unwrap();
     }
 
-    /// What is told of a contract or an expense of the client company.
+    /// What is told of a contract or an expense of the client company, as of its closed case, under an id that no function
+    /// makes.
     pub fn bill_changed(&self) -> Event {
-        Event::bill_changed(account(), None, now(), &self.stack.random)
+        static TOLD: AtomicU64 = AtomicU64::new(1);
+        let name = format!("bill changed {}", TOLD.fetch_add(1, Ordering::Relaxed));
+        let event = Event::bill_changed(account(), Some(closed_case()), now(), &predictable());
+        Event { id: EventId::of_request(&name, now()), ..event }
     }
 
     /// Issues the invoice of the closed case.
