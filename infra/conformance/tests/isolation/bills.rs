@@ -161,7 +161,7 @@ async fn assert_others_are_not_there(scene: &Scene) {
 
 /// The lines of a case's timeline, by what happened.
 async fn happened(scene: &Scene, name: &str, case: CaseId) -> BTreeSet<String> {
-    let timeline = scene.get(scene.person(name), &format!("/cases/{case}/timeline")).await.json();
+    let timeline = scene.get(scene.person(name), &format!("/cases/{case}/timeline?limit=100")).await.json();
     let lines = timeline["items"].as_array().unwrap().iter();
     lines.map(|line| line["kind"].as_str().unwrap_or_default().to_owned()).collect()
 }
