@@ -114,15 +114,15 @@ pub fn api() -> OpenApiRouter<Deps> {
     ),
 )]
 async fn draft(State(deps): State<Deps>, caller: Caller, once: Once<DraftBody>) -> Result<Made, Problem> {
-    let staff = Staff::of(&caller)?;
+    let tenant = staffs(&caller)?;
     let now = deps.clock.now();
-    let (ticket, body) = once.by(staff.tenant, caller.viewer().user(), "POST /invoices", now);
+    let (ticket, body) = once.by(tenant, caller.viewer().user(), "POST /invoices", now);
     let wanted = body.check()?;
-    let prepared = priced(&deps, staff.tenant, wanted, Completion::AsOf(now), now).await?;
-    let before = deps.store.draft(staff.tenant, prepared.id()).await?;
+    let prepared = priced(&deps, tenant, wanted, Completion::AsOf(now), now).await?;
+    let before = deps.store.draft(tenant, prepared.id()).await?;
     let draft = Draft {
         id: prepared.id(),
-        account: staff.tenant.account(),
+        account: tenant.account(),
         contract: prepared.contract.id,
         scope: prepared.scope,
         fingerprint: prepared.fingerprint().map_err(refused)?,
@@ -132,7 +132,7 @@ async fn draft(State(deps): State<Deps>, caller: Caller, once: Once<DraftBody>) 
         version: before.map_or(0, |before| before.version) + 1,
     };
     let fact = Fact::InvoiceDrafted { invoice: draft.id };
-    let event = Event::in_account(staff.tenant.account(), fact, now, &deps.random).by(caller.actor());
+    let event = Event::in_account(tenant.account(), fact, now, &deps.random).by(caller.actor());
     match deps.store.save_draft(&ticket, &draft, &event).await.map_err(not_written)? {
         Commit::Done => {}
         Commit::Repeated(repeat) => {
@@ -164,8 +164,8 @@ async fn draft(State(deps): State<Deps>, caller: Caller, once: Once<DraftBody>) 
     ),
 )]
 async fn drafts(State(deps): State<Deps>, caller: Caller) -> Result<Json<DraftsBody>, Problem> {
-    let staff = Staff::of(&caller)?;
-    let found = deps.store.drafts(staff.tenant).await?;
+    let tenant = staffs(&caller)?;
+    let found = deps.store.drafts(tenant).await?;
     Ok(Json(DraftsBody { items: found.iter().map(DraftSummaryView::from).collect() }))
 }
 
@@ -203,27 +203,27 @@ async fn issue(
     Path(id): Path<String>,
     once: Once<IssueBody>,
 ) -> Result<Made, Problem> {
-    let staff = Staff::of(&caller)?;
+    let tenant = staffs(&caller)?;
     let id: InvoiceId = id.parse().map_err(|_| Problem::not_found())?;
     let now = deps.clock.now();
     let operation = format!("POST /invoices/{id}/issue");
-    let (ticket, body) = once.by(staff.tenant, caller.viewer().user(), &operation, now);
+    let (ticket, body) = once.by(tenant, caller.viewer().user(), &operation, now);
     if let Some(repeat) = deps.store.earlier(&ticket).await? {
         return match repeated(repeat) {
-            Ok(_) => answer_issued(&deps, staff.tenant, id, &ticket, now).await,
+            Ok(_) => answer_issued(&deps, tenant, id, &ticket, now).await,
             Err(answer) => answer,
         };
     }
     for _ in 0..RACES_MAX {
-        let Some(draft) = deps.store.draft(staff.tenant, id).await? else {
-            let issued = deps.store.invoice(staff.tenant, id).await?.is_some();
+        let Some(draft) = deps.store.draft(tenant, id).await? else {
+            let issued = deps.store.invoice(tenant, id).await?.is_some();
             return Err(if issued { already_issued() } else { Problem::not_found() });
         };
         let wanted = match draft.scope {
             Scope::Case { case, .. } => Wanted::Case(case),
             Scope::Period(period) => Wanted::Month(draft.contract, period),
         };
-        let prepared = priced(&deps, staff.tenant, wanted, Completion::WhenClosed, now).await?;
+        let prepared = priced(&deps, tenant, wanted, Completion::WhenClosed, now).await?;
         let fingerprint = prepared.fingerprint().map_err(refused)?;
         if prepared.id() != id || fingerprint.as_str() != body.fingerprint {
             return Err(Problem::new(Kind::ChangedSince)
@@ -238,7 +238,7 @@ async fn issue(
                 {
                     return answer;
                 }
-                return answer_issued(&deps, staff.tenant, id, &ticket, now).await;
+                return answer_issued(&deps, tenant, id, &ticket, now).await;
             }
             Err(IssueError::Raced) => {}
             Err(error) => return Err(not_written(error)),
@@ -294,15 +294,15 @@ async fn credit(
     Path(id): Path<String>,
     once: Once<CreditBody>,
 ) -> Result<Made, Problem> {
-    let staff = Staff::of(&caller)?;
+    let tenant = staffs(&caller)?;
     let id: InvoiceId = id.parse().map_err(|_| Problem::not_found())?;
-    let invoice = deps.store.invoice(staff.tenant, id).await?.ok_or_else(Problem::not_found)?;
+    let invoice = deps.store.invoice(tenant, id).await?.ok_or_else(Problem::not_found)?;
     let now = deps.clock.now();
     let operation = format!("POST /invoices/{id}/credit");
-    let (ticket, body) = once.by(staff.tenant, caller.viewer().user(), &operation, now);
+    let (ticket, body) = once.by(tenant, caller.viewer().user(), &operation, now);
     if let Some(repeat) = deps.store.earlier(&ticket).await? {
         return match repeated(repeat) {
-            Ok(made) => answer_credited(&deps, staff.tenant, &invoice, &made, &ticket).await,
+            Ok(made) => answer_credited(&deps, tenant, &invoice, &made, &ticket).await,
             Err(answer) => answer,
         };
     }
@@ -311,7 +311,7 @@ async fn credit(
     for _ in 0..RACES_MAX {
         let credited = portico_billing::credit(
             &deps.store,
-            staff.tenant,
+            tenant,
             id,
             (wish.clone(), reason.as_str()),
             (&ticket, &actor),
@@ -320,11 +320,11 @@ async fn credit(
         );
         match credited.await {
             Ok((note, Commit::Done)) => {
-                return answer_credited(&deps, staff.tenant, &invoice, &note.id.to_string(), &ticket).await;
+                return answer_credited(&deps, tenant, &invoice, &note.id.to_string(), &ticket).await;
             }
             Ok((_, Commit::Repeated(repeat))) => {
                 return match repeated(repeat) {
-                    Ok(made) => answer_credited(&deps, staff.tenant, &invoice, &made, &ticket).await,
+                    Ok(made) => answer_credited(&deps, tenant, &invoice, &made, &ticket).await,
                     Err(answer) => answer,
                 };
             }
@@ -353,19 +353,12 @@ async fn answer_credited(
     Made::keep(&deps.store, ticket, StatusCode::CREATED, &body, format!("/invoices/{}", invoice.id)).await
 }
 
-/// Somebody of the consultancy, in an account.
-struct Staff<'a> {
-    tenant: &'a Tenant,
-}
-
-impl<'a> Staff<'a> {
-    fn of(caller: &'a Caller) -> Result<Self, Problem> {
-        match caller.viewer() {
-            Viewer::Staff { .. } => Ok(Self { tenant: caller.tenant() }),
-            Viewer::Client { .. } => {
-                Err(Problem::new(Kind::Forbidden)
-                    .because("Invoices are issued and credited by the consultancy."))
-            }
+/// The account, if the caller is of the consultancy.
+fn staffs(caller: &Caller) -> Result<&Tenant, Problem> {
+    match caller.viewer() {
+        Viewer::Staff { .. } => Ok(caller.tenant()),
+        Viewer::Client { .. } => {
+            Err(Problem::new(Kind::Forbidden).because("Invoices are issued and credited by the consultancy."))
         }
     }
 }

@@ -201,10 +201,7 @@ pub async fn of_month_due(
     let balance = store.balance(tenant, contract).await?;
     let due = balance.through.and_then(|through| agreed.month_due(through, agreed.contract.day_of(over_at)));
     let Some(period) = due else { return Ok(None) };
-    let (earliest, billed) = months_before(store, tenant, &balance, period).await?;
-    let done = what_was_done_in(store, tenant, earliest, period).await?;
-    let assigned = agreements.of_period(contract, period, earliest, done, &billed)?;
-    priced(&assigned, account(store, tenant).await?, None, balance).map(Some)
+    month_of(store, tenant, &agreements, period, balance).await.map(Some)
 }
 
 /// The bill of a month that staff name. It may be empty.
@@ -223,9 +220,20 @@ pub async fn of_month(
     let agreed = agreements.contract(contract)?;
     let balance = store.balance(tenant, contract).await?;
     agreed.take_turn(month, balance.through, agreed.contract.day_of(now))?;
+    month_of(store, tenant, &agreements, month, balance).await
+}
+
+/// A month of the contract that `balance` is of.
+async fn month_of(
+    store: &Store,
+    tenant: &Tenant,
+    agreements: &Agreements<'_>,
+    month: Period,
+    balance: ContractBalance,
+) -> Result<Prepared, BillingError> {
     let (earliest, billed) = months_before(store, tenant, &balance, month).await?;
     let done = what_was_done_in(store, tenant, earliest, month).await?;
-    let assigned = agreements.of_period(contract, month, earliest, done, &billed)?;
+    let assigned = agreements.of_period(balance.contract, month, earliest, done, &billed)?;
     priced(&assigned, account(store, tenant).await?, None, balance)
 }
 

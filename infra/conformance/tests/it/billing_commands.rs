@@ -2,10 +2,12 @@
 //! the outbox holds what the command itself says.
 
 use futures::future::BoxFuture;
+use lambda_runtime::LambdaEvent;
 use portico_domain::{
     EntryId, InvoiceId,
     billing::{self, Carry, Draft, Fingerprint, Input, Invoice, Issuing, Positions, Scope, TimeEntry},
     cases::{Case, Happening},
+    events::{Event, Fact},
 };
 use portico_salesforce::{Pace, Soql};
 use portico_store::{
@@ -14,12 +16,13 @@ use portico_store::{
 };
 use rust_decimal::Decimal;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     commands::{Answer, Effects, Request, marked_case},
+    samples::text,
     stack::now,
-    world::{AGENT, World, account, company, contract, time_entries, user},
+    world::{AGENT, World, account, company, contract, lambda_event, time_entries, user},
 };
 
 /// Writes a record that nobody is told of.
@@ -28,6 +31,22 @@ pub async fn put(world: &World, table: Table, record: &impl Serialize, keys: Val
     item.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
     let item = serde_dynamo::to_item(item).unwrap();
     world.stack.engine().transact(&[Write::Put { table, item, condition: Condition::Always }]).await.unwrap();
+}
+
+/// Logs time of which nobody is told.
+pub async fn put_hours(world: &World, hours: &TimeEntry) {
+    let keys = json!({
+        "case_key": format!("{}#{}", account(), hours.case), "entry": hours.id, "account": account(),
+    });
+    put(world, Table::TimeEntries, hours, keys).await;
+}
+
+/// What `invoice-generation` gets to hear of a fact.
+pub fn invoicing_message(world: &World, fact: Fact) -> LambdaEvent<Box<RawValue>> {
+    let mut message: Value = serde_json::from_str(&text("invoice-generation-case-closed")).unwrap();
+    let event = Event::in_account(account(), fact, now(), &world.stack.random);
+    message["Records"][0]["body"] = json!(serde_json::to_string(&event).unwrap());
+    lambda_event(&message.to_string())
 }
 
 /// The closed case of this subject, with an hour and a half on it.
@@ -40,10 +59,7 @@ pub async fn billed_case(world: &World, marker: &str, to: &str) -> Case {
     let id = EntryId::of_salesforce(&salesforce_id);
     let [worked, _] = time_entries();
     let hours = TimeEntry { id, salesforce_id, case: case.id, minutes: 90, ..worked };
-    let keys = json!({
-        "case_key": format!("{}#{}", account(), case.id), "entry": id, "account": account(),
-    });
-    put(world, Table::TimeEntries, &hours, keys).await;
+    put_hours(world, &hours).await;
     let closed = Case { closed_at: Some(now()), version: case.version + 1, ..case };
     world.store.save_case(&closed, &[], &[]).await.unwrap();
     closed

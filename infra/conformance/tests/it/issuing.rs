@@ -14,20 +14,18 @@ use portico_domain::{
     CaseId, EntryId, InvoiceId,
     billing::{Invoice, InvoiceState, TimeEntry},
     cases::Case,
-    events::{Event, Fact},
+    events::Fact,
 };
-use portico_store::{Cursor, PageSize, engine::Table};
+use portico_store::{Cursor, PageSize};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::{
-    billing_commands::put,
+    billing_commands::{invoicing_message, put_hours},
     commands::Request,
     convergence::told,
-    samples::text,
-    stack::now,
     storm::Dice,
-    world::{Guarded, World, account, case, closed_case, lambda_event, time_entries},
+    world::{Guarded, World, case, closed_case, time_entries},
 };
 
 /// Invoices without `ISSUES`.
@@ -107,10 +105,7 @@ impl Scene {
             minutes,
             ..worked
         };
-        let keys = json!({
-            "case_key": format!("{}#{id}", account()), "entry": hours.id, "account": account(),
-        });
-        put(&self.world, Table::TimeEntries, &hours, keys).await;
+        put_hours(&self.world, &hours).await;
         id
     }
 
@@ -149,10 +144,8 @@ impl Scene {
 
     /// One delivery of a message, which may be the last thing that its function sees.
     async fn deliver(&self, case: CaseId) -> bool {
-        let mut event: Value = serde_json::from_str(&text("invoice-generation-case-closed")).unwrap();
-        let closed = Event::in_account(account(), Fact::CaseClosed { case }, now(), &self.world.stack.random);
-        event["Records"][0]["body"] = json!(serde_json::to_string(&closed).unwrap());
-        let work = self.one_of(&self.generation).function.invoke(lambda_event(&event.to_string()));
+        let message = invoicing_message(&self.world, Fact::CaseClosed { case });
+        let work = self.one_of(&self.generation).function.invoke(message);
         let answer = if self.dice.percent(DEATHS_PERCENT) {
             let life = Duration::from_millis(self.dice.roll(LIFE_MS));
             let Ok(answer) = timeout(life, work).await else {

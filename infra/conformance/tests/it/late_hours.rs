@@ -4,20 +4,17 @@ use portico_aws::Function;
 use portico_domain::{
     ContractId, EntryId,
     billing::{Invoice, Period, TimeEntry},
-    events::{Event, Fact},
+    events::Fact,
 };
-use portico_store::{PageSize, engine::Table};
-use serde_json::{Value, json};
+use portico_store::PageSize;
+use serde_json::json;
 
 use crate::{
-    billing_commands::put,
+    billing_commands::{invoicing_message, put_hours},
     commands::Request,
-    samples::{
-        billing::{billed_by_the_month, counted_from_october},
-        text,
-    },
-    stack::{MovableClock, now},
-    world::{World, account, closed_case, lambda_event, time_entries},
+    samples::billing::{billed_by_the_month, counted_from_october},
+    stack::MovableClock,
+    world::{World, closed_case, time_entries},
 };
 
 /// Logs time, as the sync would.
@@ -26,17 +23,11 @@ async fn log(world: &World, number: u32, worked_on: &str, minutes: i64) {
     let [entry, _] = time_entries();
     let id = EntryId::of_salesforce(&salesforce_id);
     let entry = TimeEntry { id, salesforce_id, worked_on: worked_on.parse().unwrap(), minutes, ..entry };
-    let keys = json!({
-        "case_key": format!("{}#{}", account(), entry.case), "entry": id, "account": account(),
-    });
-    put(world, Table::TimeEntries, &entry, keys).await;
+    put_hours(world, &entry).await;
 }
 
 async fn tell(world: &World, generation: &Function, fact: Fact) {
-    let mut message: Value = serde_json::from_str(&text("invoice-generation-case-closed")).unwrap();
-    let event = Event::in_account(account(), fact, now(), &world.stack.random);
-    message["Records"][0]["body"] = json!(serde_json::to_string(&event).unwrap());
-    let answer = generation.invoke(lambda_event(&message.to_string())).await.unwrap();
+    let answer = generation.invoke(invoicing_message(world, fact)).await.unwrap();
     assert_eq!(answer.get(), r#"{"batchItemFailures":[]}"#);
 }
 

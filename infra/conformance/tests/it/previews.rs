@@ -16,13 +16,12 @@ use portico_domain::{
     people::{Account, InvoiceReaders},
 };
 use portico_salesforce::records::Object;
-use portico_store::engine::Table;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 
 use crate::{
     agent::Agent,
-    billing_commands::put,
+    billing_commands::put_hours,
     commands::Request,
     samples::{
         billing::{billed_by_the_month, counted_from_october},
@@ -57,10 +56,7 @@ async fn log(world: &World, case: CaseId, place: u32, change: impl FnOnce(TimeEn
     let salesforce_id: SalesforceId = format!("a01Fp{place:010}").parse().unwrap();
     let [worked, _] = time_entries();
     let entry = TimeEntry { id: EntryId::of_salesforce(&salesforce_id), salesforce_id, case, ..worked };
-    let entry = change(entry);
-    let keys =
-        json!({ "case_key": format!("{}#{case}", account()), "entry": entry.id, "account": account() });
-    put(world, Table::TimeEntries, &entry, keys).await;
+    put_hours(world, &change(entry)).await;
 }
 
 async fn preview(function: &Guarded, query: Option<(&str, &str)>, by: &str) -> Value {
