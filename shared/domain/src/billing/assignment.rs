@@ -311,7 +311,9 @@ fn day_of(contract: &Contract, entry: &TimeEntry) -> Date {
 impl Assigned<'_> {
     /// Whether there is nothing that could be billed, but for what a contract charges in any case.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty() && self.expenses.is_empty() && self.deliveries.is_empty()
+        // An entry without time is on no bill, and so never counts as billed.
+        let no_time = self.entries.iter().all(|entry| entry.minutes == 0);
+        no_time && self.expenses.is_empty() && self.deliveries.is_empty()
     }
 
     /// The same as a later bill of its case.

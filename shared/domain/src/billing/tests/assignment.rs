@@ -179,6 +179,9 @@ fn what_is_logged_after_a_bill_is_on_the_next_and_nothing_is_on_two() {
     let derivation = bill(&of_case(&[&first], &billed)).derivation;
     billed.add(&derivation);
     assert!(of_case(&[&first], &billed).is_empty());
+    // Else a contract with a minimum charge would charge it again.
+    let without_time = on("2026-11-13", entry(3, 0));
+    assert!(of_case(&[&first, &without_time], &billed).is_empty());
     let next = of_case(&[&first, &late], &billed).as_part(1);
     assert_eq!(ids(&next), [late.id]);
     assert_eq!(next.scope, Scope::Case { case: case(0), closed_on: day("2026-11-20"), part: 1 });
