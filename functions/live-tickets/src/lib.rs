@@ -69,7 +69,8 @@ pub struct TicketBody {
 /// Get a ticket for the live connection
 ///
 /// Open `wss://…/live?ticket=…` with it within a minute. Messages name what changed, never what it says:
-/// `{"type":"case.changed","case":"case_…","version":7}`.
+/// `{"type":"case.changed","case":"case_…","version":7}`, or `{"type":"billing.changed","account":"acct_…"}` when bills are
+/// not any more what `GET /billing/preview` said.
 ///
 /// **Who:** members, managers and billing contacts of a client company.
 ///

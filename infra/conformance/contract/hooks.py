@@ -54,6 +54,9 @@ def before_call(context, case, kwargs):
     # A cursor is opaque, so a made-up one is refused, as it must be: the first page is asked for instead.
     if case.query and "cursor" in case.query and not is_cursor(str(case.query["cursor"])):
         del case.query["cursor"]
+    # What a preview is of is said once, which no parameter can say of another.
+    if case.operation.path == "/billing/preview" and case.query and "contract" in case.query:
+        case.query.pop("case", None)
     # What a body refers to must be the caller's own; a made-up reference is refused, as it must be.
     if isinstance(case.body, dict):
         for name in REFERENCES.get((case.operation.method.upper(), case.operation.path), ()):
